@@ -1,0 +1,102 @@
+/** A configuration that has been validated and resolved: everything present, nothing to default again. */
+export interface Config {
+  /** The file it was read from, as the user named it. */
+  readonly file: string;
+  readonly server: ServerConfig;
+  /** In the order of the file; names are unique. */
+  readonly targets: readonly TargetConfig[];
+}
+
+export interface ServerConfig {
+  /** Where to listen. Default `localhost:7922`; port 0 lets the system choose. */
+  readonly listen: HostPort;
+  /** Private key in PEM or OpenSSH format. Sensitive: never logged, never rendered. */
+  readonly hostKey: string;
+  /** The key that may log in as user `jump`. */
+  readonly authorizedKey: PublicKey;
+  /** Where intent is written down before effects. Undefined: the command line or the environment decides. */
+  readonly stateDir: string | undefined;
+}
+
+export interface HostPort {
+  /** Host name or IP address without brackets; "" means every address. */
+  readonly host: string;
+  readonly port: number;
+}
+
+/** An SSH public key as an authorized_keys line gives it. */
+export interface PublicKey {
+  /** Key type, for example `ssh-ed25519`. */
+  readonly type: string;
+  /** The wire format blob (RFC 4253 §6.6). */
+  readonly blob: Buffer;
+  readonly comment: string;
+}
+
+export type TargetConfig = ForwardTarget | AwsEc2Target;
+
+/** A fixed address that is dialled; nothing is started or stopped. */
+export interface ForwardTarget {
+  readonly type: "forward";
+  readonly name: string;
+  /** Host to dial; the port is the one the client asks for. */
+  readonly to: string;
+}
+
+/** What every machine-starting target has. */
+export interface MachineTarget {
+  readonly name: string;
+  /** TCP port that must answer before connections go through. Default 22. */
+  readonly checkPort: number;
+  /**
+   * What counts as an answer on `checkPort`: `ssh` a line `SSH-2.0-…`, `tcp` an accepted connection, `auto` (default)
+   * an SSH line on any port, but on a port other than 22 a connection that stays open in silence for 15 s will do.
+   */
+  readonly ready: "auto" | "ssh" | "tcp";
+  /** One machine for all connections (default), or one for each client connection. */
+  readonly shared: boolean;
+  /** How long the machine is kept after the last connection, in milliseconds. Default 0. */
+  readonly lingerMs: number;
+  /** How long a start may take, from the order to readiness, in milliseconds. Default 5 minutes. */
+  readonly bootTimeoutMs: number;
+}
+
+export interface AwsEc2Target extends MachineTarget {
+  readonly type: "aws_ec2";
+  readonly imageId: string;
+  readonly instanceType: string;
+  readonly keyName: string;
+  readonly subnetId: string | undefined;
+  /** Plain text, not yet base64; at most 16384 bytes. Sensitive: it may hold host keys. */
+  readonly userData: string | undefined;
+  readonly iamInstanceProfile: string | undefined;
+  /** Profile of the local AWS configuration; undefined leaves it to the SDK. */
+  readonly profile: string | undefined;
+  readonly region: string | undefined;
+  /** URL of another cloud that speaks the EC2 API; undefined is AWS itself (or AWS_ENDPOINT_URL_EC2). */
+  readonly endpoint: string | undefined;
+  /** Which of the instance's addresses is dialled. Undefined: public, and private when there is no public one. */
+  readonly address: "public" | "private" | "ipv6" | undefined;
+  readonly availabilityZone: string | undefined;
+  readonly ebsBlockDevices: readonly EbsBlockDevice[];
+  readonly attachVolumes: readonly AttachVolume[];
+}
+
+/** One `ebs_block_device` block: a volume made with the instance. */
+export interface EbsBlockDevice {
+  readonly deviceName: string;
+  readonly deleteOnTermination: boolean | undefined;
+  readonly encrypted: boolean | undefined;
+  readonly kmsKeyId: string | undefined;
+  readonly snapshotId: string | undefined;
+  /** GiB. */
+  readonly volumeSize: number | undefined;
+  readonly volumeType: string | undefined;
+  readonly iops: number | undefined;
+}
+
+/** One `attach_volume` block: a volume that outlives the instance. */
+export interface AttachVolume {
+  readonly deviceName: string;
+  readonly volumeId: string;
+}

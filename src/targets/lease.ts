@@ -1,0 +1,32 @@
+/** Who asks for a machine. */
+export interface Tenant {
+  /** Client connection id; with `shared = false` each connection has a machine of its own. */
+  readonly connection: string;
+  /** Address of the client, for people. */
+  readonly client: string;
+}
+
+/**
+ * What keeps a machine alive: one for each open or pending channel. Held until released; releasing twice is
+ * harmless. The last release starts the linger, and then the stop.
+ */
+export interface Lease extends AsyncDisposable {
+  /** Host to dial; the port is the client's choice. */
+  readonly host: string;
+  /** Aborts, with a `LazysshError` as reason, when the machine is taken away while the lease is held. */
+  readonly signal: AbortSignal;
+  release(): void;
+}
+
+/** All targets of a configuration, as the front door sees them. */
+export interface Targets {
+  /** Names of the configured targets, in the order of the file. */
+  readonly names: readonly string[];
+  /**
+   * Starts the target's machine if need be and resolves when connections can be made to it. Aborting the
+   * signal gives the place back; when it was the last one, the boot is cancelled.
+   *
+   * @throws LazysshError `UNKNOWN_TARGET`, `SHUTTING_DOWN`, or whatever made the boot fail, in words for the user.
+   */
+  acquire(target: string, tenant: Tenant, signal: AbortSignal): Promise<Lease>;
+}
