@@ -1,0 +1,159 @@
+import type {
+  AttachVolumeCommandInput,
+  AttachVolumeCommandOutput,
+  DescribeInstancesCommandInput,
+  DescribeInstancesCommandOutput,
+  DescribeVolumesCommandInput,
+  DescribeVolumesCommandOutput,
+  EC2Client,
+  EC2ClientConfig,
+  RunInstancesCommandInput,
+  RunInstancesCommandOutput,
+  TerminateInstancesCommandInput,
+  TerminateInstancesCommandOutput,
+} from "@aws-sdk/client-ec2";
+import type { AwsEc2Target } from "../../config/types.ts";
+import { ec2Error } from "./errors.ts";
+import { createRedact } from "./redact.ts";
+
+/** The few EC2 actions that lazyssh needs. Each throws `LazysshError`, or the signal's reason once it aborts. */
+export interface Ec2 {
+  runInstances(input: RunInstancesCommandInput, signal: AbortSignal): Promise<RunInstancesCommandOutput>;
+  describeInstances(
+    input: DescribeInstancesCommandInput,
+    signal: AbortSignal,
+  ): Promise<DescribeInstancesCommandOutput>;
+  terminateInstances(
+    input: TerminateInstancesCommandInput,
+    signal: AbortSignal,
+  ): Promise<TerminateInstancesCommandOutput>;
+  describeVolumes(
+    input: DescribeVolumesCommandInput,
+    signal: AbortSignal,
+  ): Promise<DescribeVolumesCommandOutput>;
+  attachVolume(input: AttachVolumeCommandInput, signal: AbortSignal): Promise<AttachVolumeCommandOutput>;
+}
+
+/** In milliseconds. */
+export interface Timeouts {
+  /** Until the connection stands. */
+  readonly connect: number;
+  /** Until the answer begins, and again for each silence within it. */
+  readonly request: number;
+}
+
+const DEFAULT_TIMEOUTS: Timeouts = { connect: 5_000, request: 30_000 };
+/** Reads are made again by the SDK; of what has an effect, the lifecycle must hear each failure. */
+const READ_ATTEMPTS = 3;
+
+type Sdk = typeof import("@aws-sdk/client-ec2");
+
+interface Loaded {
+  readonly sdk: Sdk;
+  readonly reader: EC2Client;
+  readonly writer: EC2Client;
+}
+
+/**
+ * The EC2 API of a target. The SDK is loaded by the first call, so that a server at rest does not carry it. Region,
+ * profile, endpoint and credentials come from the target, and what it leaves out from the SDK's own chain.
+ */
+export function createEc2(target: AwsEc2Target, timeouts: Timeouts = DEFAULT_TIMEOUTS): Ec2 {
+  const redact = createRedact(target.userData);
+  let loading: Promise<Loaded> | undefined;
+
+  const load = (): Promise<Loaded> => {
+    loading ??= connect(target, timeouts).catch((error: unknown) => {
+      loading = undefined;
+      throw error;
+    });
+    return loading;
+  };
+
+  async function call<T>(
+    action: string,
+    signal: AbortSignal,
+    send: (loaded: Loaded, options: { abortSignal: AbortSignal }) => Promise<T>,
+  ): Promise<T> {
+    signal.throwIfAborted();
+    try {
+      return await unlessAborted(
+        load().then((loaded) => send(loaded, { abortSignal: signal })),
+        signal,
+      );
+    } catch (error) {
+      signal.throwIfAborted();
+      const place = await unlessAborted(placeOf(target, loading), signal);
+      throw ec2Error(error, { action, place, target, redact });
+    }
+  }
+
+  return {
+    runInstances: (input, signal) =>
+      call("RunInstances", signal, ({ sdk, writer }, options) =>
+        writer.send(new sdk.RunInstancesCommand(input), options),
+      ),
+    describeInstances: (input, signal) =>
+      call("DescribeInstances", signal, ({ sdk, reader }, options) =>
+        reader.send(new sdk.DescribeInstancesCommand(input), options),
+      ),
+    terminateInstances: (input, signal) =>
+      call("TerminateInstances", signal, ({ sdk, writer }, options) =>
+        writer.send(new sdk.TerminateInstancesCommand(input), options),
+      ),
+    describeVolumes: (input, signal) =>
+      call("DescribeVolumes", signal, ({ sdk, reader }, options) =>
+        reader.send(new sdk.DescribeVolumesCommand(input), options),
+      ),
+    attachVolume: (input, signal) =>
+      call("AttachVolume", signal, ({ sdk, writer }, options) =>
+        writer.send(new sdk.AttachVolumeCommand(input), options),
+      ),
+  };
+}
+
+async function connect(target: AwsEc2Target, timeouts: Timeouts): Promise<Loaded> {
+  const sdk = await import("@aws-sdk/client-ec2");
+  const config: EC2ClientConfig = {
+    ...(target.region !== undefined && { region: target.region }),
+    ...(target.profile !== undefined && { profile: target.profile }),
+    ...(target.endpoint !== undefined && { endpoint: target.endpoint }),
+    requestHandler: {
+      connectionTimeout: timeouts.connect,
+      requestTimeout: timeouts.request,
+      socketTimeout: timeouts.request,
+      throwOnRequestTimeout: true,
+    },
+  };
+  const reader = new sdk.EC2Client({ ...config, maxAttempts: READ_ATTEMPTS });
+  const { credentials, requestHandler } = reader.config;
+  const writer = new sdk.EC2Client({ ...config, credentials, requestHandler, maxAttempts: 1 });
+  return { sdk, reader, writer };
+}
+
+/** The work, or the signal's reason as soon as it aborts: the SDK does not watch it while it looks for credentials. */
+async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  let stop = (): void => {};
+  const aborted = new Promise<never>((_, reject) => {
+    stop = () => reject(signal.reason);
+    signal.addEventListener("abort", stop, { once: true });
+  });
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener("abort", stop);
+  }
+}
+
+/** Where the API is, for people. Never throws: it is asked while an error is being told. */
+async function placeOf(target: AwsEc2Target, loading: Promise<Loaded> | undefined): Promise<string> {
+  const config = await loading?.then(({ reader }) => reader.config).catch(() => undefined);
+  const region = target.region ?? (await config?.region().catch(() => undefined));
+  const where = region === undefined ? "an unknown region" : `region ${region}`;
+  if (target.endpoint !== undefined) return `${target.endpoint} (${where})`;
+  // Set by the SDK when it has found one in the environment or in the profile.
+  const endpoint = await config?.endpoint?.().catch(() => undefined);
+  if (endpoint === undefined) return where;
+  const port = endpoint.port === undefined ? "" : `:${endpoint.port}`;
+  return `${endpoint.protocol}//${endpoint.hostname}${port} (${where})`;
+}

@@ -1,0 +1,103 @@
+import type { Instance, Reservation } from "@aws-sdk/client-ec2";
+import type { AwsEc2Target } from "../../config/types.ts";
+import type { Machine, MachinePhase } from "../provider.ts";
+import { TAG } from "./request.ts";
+
+/** An instance that says who it is; one that does not is of no use. */
+export type IdentifiedInstance = Instance & { readonly InstanceId: string };
+
+/** The instances of an answer of RunInstances or DescribeInstances. */
+export function instancesOf(reservations: readonly Reservation[] | undefined): IdentifiedInstance[] {
+  return (reservations ?? [])
+    .flatMap((reservation) => reservation.Instances ?? [])
+    .filter((instance): instance is IdentifiedInstance => present(instance.InstanceId) !== undefined);
+}
+
+/**
+ * An instance as the rest of the program sees it. Clouds that speak EC2 leave fields out, or send them empty;
+ * both read as absent.
+ * Source: EC2 API reference, Instance and InstanceState.
+ */
+export function machineOf(instance: IdentifiedInstance, address: AwsEc2Target["address"]): Machine {
+  const phase = phaseOf(instance.State?.Name);
+  const leaving = phase === "stopping" || phase === "gone";
+  return {
+    id: instance.InstanceId,
+    phase,
+    address: leaving ? undefined : addressOf(instance, address, phase),
+    reason: leaving ? reasonOf(instance) : undefined,
+    token: tokenOf(instance),
+  };
+}
+
+/** The launch token an instance was made with. */
+export function tokenOf(instance: Instance): string | undefined {
+  return present(instance.ClientToken) ?? tagOf(instance, TAG.launch);
+}
+
+/**
+ * Whether the instance carries the tags of this server and target. Asked of every answer, since a cloud that
+ * ignores an unknown filter would show machines that are not ours.
+ */
+export function isOwn(instance: Instance, owner: string, target: string): boolean {
+  return tagOf(instance, TAG.owner) === owner && tagOf(instance, TAG.target) === target;
+}
+
+function phaseOf(state: string | undefined): MachinePhase {
+  switch (state) {
+    case "running":
+      return "running";
+    case "shutting-down":
+    case "stopping":
+    case "stopped":
+      return "stopping";
+    case "terminated":
+      return "gone";
+    default:
+      // `pending`, no state yet, or one we do not know: not usable, and not proven to be gone.
+      return "pending";
+  }
+}
+
+function addressOf(
+  instance: Instance,
+  wanted: AwsEc2Target["address"],
+  phase: MachinePhase,
+): string | undefined {
+  const interfaces = instance.NetworkInterfaces ?? [];
+  const first = (pick: (nic: (typeof interfaces)[number]) => string | undefined): string | undefined =>
+    interfaces.map((nic) => present(pick(nic))).find((found) => found !== undefined);
+
+  const publicAddress = () => present(instance.PublicIpAddress) ?? first((nic) => nic.Association?.PublicIp);
+  const privateAddress = () => present(instance.PrivateIpAddress) ?? first((nic) => nic.PrivateIpAddress);
+  const ipv6Address = () =>
+    present(instance.Ipv6Address) ?? first((nic) => nic.Ipv6Addresses?.[0]?.Ipv6Address);
+
+  switch (wanted) {
+    case "public":
+      return publicAddress();
+    case "private":
+      return privateAddress();
+    case "ipv6":
+      return ipv6Address();
+    case undefined:
+      // The private address is known first: until the instance runs, it says nothing about a public one.
+      return publicAddress() ?? (phase === "running" ? privateAddress() : undefined);
+  }
+}
+
+function reasonOf(instance: Instance): string | undefined {
+  return (
+    present(instance.StateReason?.Message) ??
+    present(instance.StateReason?.Code) ??
+    present(instance.StateTransitionReason)
+  );
+}
+
+function tagOf(instance: Instance, key: string): string | undefined {
+  return instance.Tags?.find((tag) => tag.Key === key)?.Value;
+}
+
+function present(text: string | undefined): string | undefined {
+  return text === undefined || text === "" ? undefined : text;
+}

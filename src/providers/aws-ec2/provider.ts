@@ -1,0 +1,136 @@
+import type { DescribeInstancesCommandInput } from "@aws-sdk/client-ec2";
+import type { AwsEc2Target } from "../../config/types.ts";
+import { LazysshError } from "../../util/errors.ts";
+import type { Machine, Provider } from "../provider.ts";
+import { attachVolumes } from "./attach.ts";
+import { createEc2, type Timeouts } from "./client.ts";
+import { isTokenSpent } from "./errors.ts";
+import { type IdentifiedInstance, instancesOf, isOwn, machineOf, tokenOf } from "./machine.ts";
+import { remedyFor } from "./remedy.ts";
+import { launchFilters, ownFilters, runInstancesInput } from "./request.ts";
+import { assertOutlives, attachmentTo, lookAtVolumes, obstacleOf, progressOf } from "./volumes.ts";
+
+const PAGE = 1000;
+
+/**
+ * Machines on EC2, or on any cloud that answers RunInstances, DescribeInstances, TerminateInstances,
+ * DescribeVolumes and AttachVolume as EC2 does; nothing else is called.
+ *
+ * @param context.owner Id of this server: the value of the tag `lazyssh:owner`.
+ */
+export function createAwsEc2Provider(
+  target: AwsEc2Target,
+  context: { readonly owner: string },
+  timeouts?: Timeouts,
+): Provider {
+  const ec2 = createEc2(target, timeouts);
+  const { owner } = context;
+  const toMachine = (instance: IdentifiedInstance): Machine => machineOf(instance, target.address);
+
+  async function describe(id: string, signal: AbortSignal): Promise<IdentifiedInstance> {
+    const { Reservations } = await ec2.describeInstances({ InstanceIds: [id] }, signal);
+    const instance = instancesOf(Reservations).find(({ InstanceId }) => InstanceId === id);
+    if (instance) return instance;
+    throw new LazysshError("MACHINE_NOT_FOUND", `target ${target.name}: the cloud does not list ${id}`, {
+      retryable: true,
+    });
+  }
+
+  async function search(
+    input: DescribeInstancesCommandInput,
+    signal: AbortSignal,
+  ): Promise<IdentifiedInstance[]> {
+    const found: IdentifiedInstance[] = [];
+    let page: string | undefined;
+    do {
+      const { Reservations, NextToken } = await ec2.describeInstances(
+        { ...input, ...(page && { NextToken: page }) },
+        signal,
+      );
+      found.push(...instancesOf(Reservations));
+      page = NextToken;
+    } while (page);
+    return found;
+  }
+
+  async function find(token: string, signal: AbortSignal): Promise<Machine | undefined> {
+    const instances = await search({ Filters: launchFilters(token) }, signal);
+    const machines = instances.filter((instance) => tokenOf(instance) === token).map(toMachine);
+    return machines.find(({ phase }) => phase !== "gone") ?? machines[0];
+  }
+
+  return {
+    type: "aws_ec2",
+    summary: `${target.instanceType} in ${target.availabilityZone ?? target.region ?? "the default region"}`,
+
+    async volumesFree(signal) {
+      signal.throwIfAborted();
+      const volumes = await lookAtVolumes(ec2, target, signal);
+      return progressOf(volumes.map((known) => obstacleOf(known, target)));
+    },
+
+    async create({ token }, signal) {
+      try {
+        const output = await ec2.runInstances(runInstancesInput(target, owner, token), signal);
+        const instance = instancesOf([output])[0];
+        if (instance) return toMachine(instance);
+      } catch (error) {
+        // The config was changed between two orders of one launch: the machine of the first is the one.
+        const made = isTokenSpent(error) ? await find(token, signal) : undefined;
+        if (made) return made;
+        throw error;
+      }
+      throw new LazysshError(
+        "CLOUD_ERROR",
+        `target ${target.name}: RunInstances succeeded but named no instance`,
+        { retryable: true },
+      );
+    },
+
+    find,
+
+    async describe(id, signal) {
+      return toMachine(await describe(id, signal));
+    },
+
+    attach(id, signal) {
+      return attachVolumes({ ec2, target, describe, signal }, id);
+    },
+
+    async destroy(id, signal) {
+      signal.throwIfAborted();
+      await assertVolumesOutlive(id, signal);
+      await ec2.terminateInstances({ InstanceIds: [id] }, signal);
+    },
+
+    remedy(id, token) {
+      return remedyFor(target, id, token);
+    },
+
+    async list(signal) {
+      const instances = await search({ Filters: ownFilters(target, owner), MaxResults: PAGE }, signal);
+      return instances
+        .filter((instance) => isOwn(instance, owner, target.name))
+        .map(toMachine)
+        .filter(({ phase }) => phase !== "gone");
+    },
+  };
+
+  /** What lives on the volumes must not end with the machine, whatever was changed behind our back. */
+  async function assertVolumesOutlive(id: string, signal: AbortSignal): Promise<void> {
+    await Promise.all(
+      target.attachVolumes.map(async (wanted) => {
+        // One by one, so that a volume that is gone does not hide the others.
+        const one = { ...target, attachVolumes: [wanted] };
+        const known = await lookAtVolumes(ec2, one, signal).catch((error: unknown) => {
+          if (error instanceof LazysshError && error.code === "BAD_REQUEST") return [];
+          throw error;
+        });
+        for (const { volume } of known) {
+          const attachment = attachmentTo(volume, id);
+          if (attachment) assertOutlives(attachment, wanted.volumeId, target);
+        }
+      }),
+    );
+  }
+}

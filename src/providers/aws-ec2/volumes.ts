@@ -1,0 +1,120 @@
+import type { Volume, VolumeAttachment } from "@aws-sdk/client-ec2";
+import type { AttachVolume, AwsEc2Target } from "../../config/types.ts";
+import { LazysshError } from "../../util/errors.ts";
+import type { Progress } from "../provider.ts";
+import type { Ec2 } from "./client.ts";
+
+/** A volume of the config together with what the cloud says of it. */
+export interface KnownVolume {
+  readonly wanted: AttachVolume;
+  readonly volume: Volume;
+}
+
+/**
+ * Looks at the target's persistent volumes, in the order of the config; without any, asks nothing.
+ *
+ * @throws LazysshError `BAD_REQUEST` when one does not exist.
+ */
+export async function lookAtVolumes(
+  ec2: Ec2,
+  target: AwsEc2Target,
+  signal: AbortSignal,
+): Promise<KnownVolume[]> {
+  const ids = target.attachVolumes.map(({ volumeId }) => volumeId);
+  if (ids.length === 0) return [];
+  const { Volumes: found = [] } = await ec2.describeVolumes({ VolumeIds: ids }, signal);
+  return target.attachVolumes.map((wanted) => {
+    const volume = found.find(({ VolumeId }) => VolumeId === wanted.volumeId);
+    if (volume) return { wanted, volume };
+    throw new LazysshError(
+      "BAD_REQUEST",
+      `target ${target.name}: volume ${wanted.volumeId} does not exist; check attach_volume`,
+    );
+  });
+}
+
+/** What the volumes that are not free wait for, as progress. */
+export function progressOf(obstacles: readonly (string | undefined)[]): Progress {
+  const left = obstacles.filter((obstacle) => obstacle !== undefined);
+  return left.length === 0 ? { done: true } : { done: false, waitingFor: left.join("; ") };
+}
+
+/**
+ * What keeps a volume from being attached; undefined when it is free.
+ * Source: EC2 user guide, "Volume state": creating, available, in-use, deleting, deleted, error.
+ *
+ * @throws LazysshError `BAD_REQUEST` when it never will be free, `VOLUME_MISMATCH` when it is in another zone than
+ *   the one that the target is placed in.
+ */
+export function obstacleOf({ wanted, volume }: KnownVolume, target: AwsEc2Target): string | undefined {
+  const { volumeId } = wanted;
+  const zone = volume.AvailabilityZone;
+  if (zone && target.availabilityZone !== undefined && zone !== target.availabilityZone) {
+    throw zoneMismatch(target, volumeId, zone, target.availabilityZone);
+  }
+  switch (volume.State) {
+    case "available":
+      return undefined;
+    case "deleting":
+    case "deleted":
+    case "error":
+      throw new LazysshError(
+        "BAD_REQUEST",
+        `target ${target.name}: volume ${volumeId} is of no use, the cloud calls it "${volume.State}"; check attach_volume`,
+      );
+    default: {
+      const state = volume.State ?? "in an unknown state";
+      const holders = attachmentsOf(volume).map(describeHolder);
+      return holders.length === 0
+        ? `${volumeId} is ${state}`
+        : `${volumeId} is ${state} by ${holders.join(" and ")}`;
+    }
+  }
+}
+
+/** How the volume is attached to the instance, when it is. */
+export function attachmentTo(volume: Volume, instance: string): VolumeAttachment | undefined {
+  return attachmentsOf(volume).find(({ InstanceId }) => InstanceId === instance);
+}
+
+/**
+ * Makes sure that ending the instance will leave the volume.
+ *
+ * @throws LazysshError `VOLUME_MISMATCH` when the cloud says that it would be deleted with it.
+ */
+export function assertOutlives(attachment: VolumeAttachment, volumeId: string, target: AwsEc2Target): void {
+  if (attachment.DeleteOnTermination !== true) return;
+  const instance = attachment.InstanceId ?? "its instance";
+  throw new LazysshError(
+    "VOLUME_MISMATCH",
+    `target ${target.name}: volume ${volumeId} would be DELETED together with ${instance} (DeleteOnTermination is true), ` +
+      `so ${instance} is neither used nor terminated. Set DeleteOnTermination to false with "aws ec2 ` +
+      `modify-instance-attribute", or detach the volume; then it goes on by itself`,
+  );
+}
+
+export function zoneMismatch(
+  target: AwsEc2Target,
+  volumeId: string,
+  volumeZone: string | undefined,
+  machineZone: string | undefined,
+  cause?: unknown,
+): LazysshError {
+  return new LazysshError(
+    "VOLUME_MISMATCH",
+    `target ${target.name}: volume ${volumeId} is in zone ${volumeZone || "(unknown)"}, the machine in ` +
+      `${machineZone || "(unknown)"}; set placement { availability_zone } (or subnet_id) to the volume's zone`,
+    { cause },
+  );
+}
+
+/** A volume that was detached may still be listed with the attachment it had. */
+function attachmentsOf(volume: Volume): VolumeAttachment[] {
+  return (volume.Attachments ?? []).filter(({ State }) => State !== "detached");
+}
+
+function describeHolder({ InstanceId, Device, State }: VolumeAttachment): string {
+  const details = [Device, State === "attached" ? undefined : State].filter(Boolean).join(", ");
+  const holder = InstanceId || "an unknown instance";
+  return details === "" ? holder : `${holder} (${details})`;
+}

@@ -1,0 +1,22 @@
+import type { TargetConfig } from "../config/types.ts";
+import { createAwsEc2Provider } from "./aws-ec2/provider.ts";
+import { createForwardProvider } from "./forward/provider.ts";
+import type { Provider } from "./provider.ts";
+
+export type { CreateRequest, Machine, MachinePhase, Progress, Provider } from "./provider.ts";
+
+/** What every provider is told about the server it works for. */
+export interface ProviderContext {
+  /** Id of this server, kept across restarts; machines are tagged with it and found again by it. */
+  readonly owner: string;
+}
+
+/** The provider of a target. Cheap: a cloud's SDK is loaded by the first verb that needs it. */
+export function createProvider(target: TargetConfig, context: ProviderContext): Provider {
+  switch (target.type) {
+    case "forward":
+      return createForwardProvider(target);
+    case "aws_ec2":
+      return createAwsEc2Provider(target, context);
+  }
+}
