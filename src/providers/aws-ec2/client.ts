@@ -114,6 +114,8 @@ export function createEc2(target: AwsEc2Target, timeouts: Timeouts = DEFAULT_TIM
 
 async function connect(target: AwsEc2Target, timeouts: Timeouts): Promise<Loaded> {
   const sdk = await import("@aws-sdk/client-ec2");
+  // Our log on stderr is read line by line; which SDK runs on which Node is decided by package.json, not by the user.
+  process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= "true";
   const config: EC2ClientConfig = {
     ...(target.region !== undefined && { region: target.region }),
     ...(target.profile !== undefined && { profile: target.profile }),
@@ -145,15 +147,18 @@ async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<
   }
 }
 
-/** Where the API is, for people. Never throws: it is asked while an error is being told. */
+/** Where the API is, as `FailedCall.place`. Never throws: it is asked while an error is being told. */
 async function placeOf(target: AwsEc2Target, loading: Promise<Loaded> | undefined): Promise<string> {
   const config = await loading?.then(({ reader }) => reader.config).catch(() => undefined);
   const region = target.region ?? (await config?.region().catch(() => undefined));
-  const where = region === undefined ? "an unknown region" : `region ${region}`;
-  if (target.endpoint !== undefined) return `${target.endpoint} (${where})`;
-  // Set by the SDK when it has found one in the environment or in the profile.
-  const endpoint = await config?.endpoint?.().catch(() => undefined);
-  if (endpoint === undefined) return where;
-  const port = endpoint.port === undefined ? "" : `:${endpoint.port}`;
-  return `${endpoint.protocol}//${endpoint.hostname}${port} (${where})`;
+  const regionText = region === undefined ? "an unknown region" : `region ${region}`;
+  const url = target.endpoint ?? (config && (await foundEndpoint(config)));
+  return url === undefined ? `in ${regionText}` : `at ${url} (${regionText})`;
+}
+
+/** The endpoint that the SDK has found in the environment or the profile, once it has sent something. */
+async function foundEndpoint(config: EC2Client["config"]): Promise<string | undefined> {
+  const endpoint = await config.endpoint?.().catch(() => undefined);
+  if (endpoint === undefined) return undefined;
+  return `${endpoint.protocol}//${endpoint.hostname}${endpoint.port === undefined ? "" : `:${endpoint.port}`}`;
 }

@@ -7,7 +7,7 @@ import type { Redact } from "./redact.ts";
 export interface FailedCall {
   /** EC2 action, for example `RunInstances`. */
   readonly action: string;
-  /** Where it was sent, for people: `region us-west-2`, or the URL of another cloud and its region. */
+  /** Where it was sent: `in region us-west-2`, or `at URL (region …)` for another cloud. */
   readonly place: string;
   readonly target: AwsEc2Target;
   readonly redact: Redact;
@@ -34,7 +34,7 @@ export function ec2Error(thrown: unknown, call: FailedCall): LazysshError {
     byName(failure, call) ?? bySocket(failure, call) ?? byStatus(failure, call) ?? UNKNOWN;
   const named = failure.name === "" || failure.message.includes(failure.name);
   const said = named ? failure.message : `${failure.name}: ${failure.message}`;
-  const what = `target ${call.target.name}: ${call.action} failed in ${call.place}`;
+  const what = `target ${call.target.name}: ${call.action} failed ${call.place}`;
   return new LazysshError(code, advice ? `${what}: ${advice} (${said})` : `${what}: ${said}`, {
     cause: slimCause(failure),
     retryable,
@@ -90,7 +90,7 @@ const throttled: Judge = () => retry("THROTTLED", "the cloud limits how often it
 const notAnImage: Judge = (_, { target, place }) =>
   refuse(
     "BAD_REQUEST",
-    `image ${target.imageId} does not exist in ${place}, or may not be used; check image_id`,
+    `image ${target.imageId} does not exist ${place}, or may not be used; check image_id`,
   );
 
 const notReady: Judge = () => retry("NOT_READY", "not possible in the state that it is in now");
@@ -162,16 +162,16 @@ const JUDGES: ReadonlyMap<string, Judge> = new Map<string, Judge>([
   [
     "InvalidKeyPair.NotFound",
     (_, { target, place }) =>
-      refuse("BAD_REQUEST", `key pair ${target.keyName} does not exist in ${place}; check key_name`),
+      refuse("BAD_REQUEST", `key pair ${target.keyName} does not exist ${place}; check key_name`),
   ],
   ...each(["InvalidSubnetID.NotFound", "InvalidSubnetId.NotFound"], (_, { target, place }) =>
     refuse(
       "BAD_REQUEST",
-      `subnet ${target.subnetId ?? "(default)"} does not exist in ${place}; check subnet_id`,
+      `subnet ${target.subnetId ?? "(default)"} does not exist ${place}; check subnet_id`,
     ),
   ),
   ...each(["InvalidVolume.NotFound", "InvalidVolumeID.Malformed"], (_, { place }) =>
-    refuse("BAD_REQUEST", `a volume of attach_volume does not exist in ${place}; check volume_id`),
+    refuse("BAD_REQUEST", `a volume of attach_volume does not exist ${place}; check volume_id`),
   ),
   [
     "InvalidVolume.ZoneMismatch",
@@ -219,35 +219,34 @@ const CERTIFICATE =
 const SOCKET =
   /^(E[A-Z_]*(CONN|ADDR|NET|HOST)[A-Z]*|EAI_[A-Z]+|ENOTFOUND|EPIPE|EPROTO|ETIMEDOUT|ERR_STREAM_[A-Z_]+|ERR_SSL_[A-Z_]+)$/;
 
-const bySocket: Judge = ({ name, systemCode = "", status }, { place }) => {
+const bySocket: Judge = ({ name, systemCode = "", status }) => {
   if (systemCode === "ERR_INVALID_URL")
     return refuse("BAD_REQUEST", "the endpoint is not a URL; check endpoint");
   if (CERTIFICATE.test(systemCode)) {
     return refuse(
       "CLOUD_UNREACHABLE",
-      `the certificate of ${place} cannot be trusted; see NODE_EXTRA_CA_CERTS`,
+      "the certificate of the cloud cannot be trusted; see NODE_EXTRA_CA_CERTS",
     );
   }
   if (name === "TimeoutError" || systemCode === "ETIMEDOUT" || status === 408) {
-    return retry("CLOUD_UNREACHABLE", `no answer from ${place} in time`);
+    return retry("CLOUD_UNREACHABLE", "no answer in time");
   }
-  if (SOCKET.test(systemCode)) return retry("CLOUD_UNREACHABLE", `no connection to ${place}, or it broke`);
+  if (SOCKET.test(systemCode)) return retry("CLOUD_UNREACHABLE", "no connection to the cloud, or it broke");
   // The answer is not HTTP.
   if (systemCode.startsWith("HPE_"))
-    return retry("CLOUD_ERROR", `${place} does not answer as EC2 does; check endpoint`);
+    return retry("CLOUD_ERROR", "what answers there is not EC2; check endpoint");
   return undefined;
 };
 
-const byStatus: Judge = ({ status }, { place }) => {
+const byStatus: Judge = ({ status }) => {
   if (status === undefined) return undefined;
   if (status === 429) return retry("THROTTLED", "the cloud limits how often it may be asked");
-  if (status >= 500)
-    return retry("CLOUD_ERROR", `${place} failed with HTTP ${status}, which is not our fault`);
+  if (status >= 500) return retry("CLOUD_ERROR", `the cloud has a fault of its own, HTTP ${status}`);
   if (status >= 400) return refuse("BAD_REQUEST");
   if (status >= 300)
-    return refuse("BAD_REQUEST", `${place} redirects (HTTP ${status}); check endpoint and region`);
+    return refuse("BAD_REQUEST", `the endpoint redirects, HTTP ${status}; check endpoint and region`);
   // It succeeded, and we could not read what it said.
-  return retry("CLOUD_ERROR", `${place} gave an answer that is not EC2's; check endpoint`);
+  return retry("CLOUD_ERROR", "the answer is not one of EC2; check endpoint");
 };
 
 function each(names: readonly string[], judge: Judge): [string, Judge][] {

@@ -1,4 +1,7 @@
 const LONGEST = 400;
+/** A blob of use only to who may decode it, and the SDK's advice to its programmer. */
+const NOISE =
+  /\s*(Encoded authorization failure message:|Deserialization error: to see the raw response).*$/is;
 
 /** A text from outside, made fit to be shown: short, on one line, without what is secret. */
 export type Redact = (text: string) => string;
@@ -20,9 +23,7 @@ export function createRedact(userData: string | undefined): Redact {
     const hidden = lines
       .reduce((left, line) => left.replaceAll(line, "(hidden)"), text)
       .replace(/[A-Za-z0-9+/]{12,}=*/g, (word) => (secret(word) ? "(hidden)" : word));
-    // Many lines long and of use only to who may call sts:DecodeAuthorizationMessage.
-    const short = hidden.replace(/\s*Encoded authorization failure message:.*$/is, "");
-    const line = short.replace(/\s+/g, " ").trim();
+    const line = hidden.replace(NOISE, "").replace(/\s+/g, " ").trim();
     return line.length > LONGEST ? `${line.slice(0, LONGEST)}…` : line;
   };
 }
