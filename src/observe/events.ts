@@ -4,16 +4,82 @@ import type { ErrorCode } from "../util/errors.ts";
 export type LazysshEvent =
   | { readonly type: "listening"; readonly host: string; readonly port: number }
   | { readonly type: "connection.open"; readonly connection: string; readonly client: string }
-  | { readonly type: "connection.auth"; readonly connection: string; readonly client: string } & AuthOutcome
-  | { readonly type: "connection.close"; readonly connection: string; readonly client: string; readonly reason: string; readonly seconds: number }
-  | { readonly type: "channel.open"; readonly connection: string; readonly channel: number; readonly target: string; readonly port: number }
-  | { readonly type: "channel.refused"; readonly connection: string; readonly channel: number; readonly target: string; readonly port: number; readonly code: ErrorCode; readonly reason: string }
-  | { readonly type: "channel.close"; readonly connection: string; readonly channel: number; readonly target: string; readonly port: number; readonly bytesUp: number; readonly bytesDown: number; readonly reason: string; readonly seconds: number }
-  | { readonly type: "machine.state"; readonly target: string; readonly launch: string | undefined; readonly machine: string | undefined; readonly from: string; readonly to: string; readonly leases: number; readonly reason: string | undefined }
-  | { readonly type: "machine.waiting"; readonly target: string; readonly machine: string | undefined; readonly waitingFor: string }
-  | { readonly type: "machine.retry"; readonly target: string; readonly machine: string | undefined; readonly step: string; readonly attempt: number; readonly code: ErrorCode; readonly reason: string; readonly waitMs: number }
-  | { readonly type: "machine.failed"; readonly target: string; readonly machine: string | undefined; readonly code: ErrorCode; readonly reason: string }
-  | { readonly type: "machine.leak_suspected"; readonly target: string; readonly machine: string | undefined; readonly attempt: number; readonly reason: string; readonly remedy: string }
+  | ({ readonly type: "connection.auth"; readonly connection: string; readonly client: string } & AuthOutcome)
+  | {
+      readonly type: "connection.close";
+      readonly connection: string;
+      readonly client: string;
+      readonly reason: string;
+      readonly seconds: number;
+    }
+  | {
+      readonly type: "channel.open";
+      readonly connection: string;
+      readonly channel: number;
+      readonly target: string;
+      readonly port: number;
+    }
+  | {
+      readonly type: "channel.refused";
+      readonly connection: string;
+      readonly channel: number;
+      readonly target: string;
+      readonly port: number;
+      readonly code: ErrorCode;
+      readonly reason: string;
+    }
+  | {
+      readonly type: "channel.close";
+      readonly connection: string;
+      readonly channel: number;
+      readonly target: string;
+      readonly port: number;
+      readonly bytesUp: number;
+      readonly bytesDown: number;
+      readonly reason: string;
+      readonly seconds: number;
+    }
+  | {
+      readonly type: "machine.state";
+      readonly target: string;
+      readonly launch: string | undefined;
+      readonly machine: string | undefined;
+      readonly from: string;
+      readonly to: string;
+      readonly leases: number;
+      readonly reason: string | undefined;
+    }
+  | {
+      readonly type: "machine.waiting";
+      readonly target: string;
+      readonly machine: string | undefined;
+      readonly waitingFor: string;
+    }
+  | {
+      readonly type: "machine.retry";
+      readonly target: string;
+      readonly machine: string | undefined;
+      readonly step: string;
+      readonly attempt: number;
+      readonly code: ErrorCode;
+      readonly reason: string;
+      readonly waitMs: number;
+    }
+  | {
+      readonly type: "machine.failed";
+      readonly target: string;
+      readonly machine: string | undefined;
+      readonly code: ErrorCode;
+      readonly reason: string;
+    }
+  | {
+      readonly type: "machine.leak_suspected";
+      readonly target: string;
+      readonly machine: string | undefined;
+      readonly attempt: number;
+      readonly reason: string;
+      readonly remedy: string;
+    }
   | { readonly type: "server.stopping"; readonly signal: string; readonly machines: readonly string[] }
   | { readonly type: "server.warning"; readonly reason: string };
 

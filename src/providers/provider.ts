@@ -58,6 +58,8 @@ export interface Provider {
   attach(id: string, signal: AbortSignal): Promise<Progress>;
   /** Asks the cloud to end the machine. Success means "asked", not "gone": `describe` tells. */
   destroy(id: string, signal: AbortSignal): Promise<void>;
+  /** What a person can run to end the machine by hand, should `destroy` go on failing; by token while there is no id. */
+  remedy(id: string | undefined, token: string): string;
   /** Every machine of this owner and target that is not gone. */
   list(signal: AbortSignal): Promise<readonly Machine[]>;
 }

@@ -29,3 +29,9 @@ export const systemClock: Clock = {
     } while (left > 0);
   },
 };
+
+/** Keeps the process alive until disposed: sleeps and signal handlers do not. */
+export function stayAlive(): Disposable {
+  const timer = setInterval(() => undefined, LONGEST_TIMER_MS);
+  return { [Symbol.dispose]: () => clearInterval(timer) };
+}

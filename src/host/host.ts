@@ -1,0 +1,68 @@
+import type { Config } from "../config/index.ts";
+import type { EventStream } from "../observe/index.ts";
+import { createProvider } from "../providers/index.ts";
+import { createFrontDoor } from "../server/index.ts";
+import { createFleet, createJournal, openStateDir, probe, type StateDirChoice } from "../targets/index.ts";
+import type { Clock } from "../util/clock.ts";
+
+export interface HostOptions {
+  readonly config: Config;
+  readonly stateDir: StateDirChoice;
+  readonly events: EventStream;
+  readonly clock: Clock;
+}
+
+/** A running jump host: front door, machines and what is remembered of them. */
+export interface Host {
+  /** Where it listens, with the port the system chose when port 0 was asked for. */
+  readonly address: { readonly host: string; readonly port: number };
+  readonly stateDir: string;
+  /** Ids of the machines that may be running in the cloud now. */
+  running(): readonly string[];
+  /** Refuses new work, stops every machine and resolves when the cloud has shown them gone. Idempotent. */
+  close(signal: string): Promise<void>;
+  /** Gives up waiting for `close`: what still runs stays in the state directory for the next start. */
+  abandon(): void;
+}
+
+/**
+ * Takes the state directory, takes up what an earlier run left, and listens.
+ *
+ * @throws LazysshError `CONFIG_INVALID` for what the user has to change (address in use, state directory taken).
+ */
+export async function startHost({ config, stateDir: choice, events, clock }: HostOptions): Promise<Host> {
+  const stateDir = await openStateDir(choice);
+  const fleet = createFleet({
+    config,
+    clock,
+    events,
+    probe,
+    journal: createJournal(stateDir.path),
+    provider: (target) => createProvider(target, { owner: stateDir.owner }),
+  });
+  const door = createFrontDoor({ config: config.server, targets: fleet, events, clock });
+  let address: Host["address"];
+  try {
+    await fleet.recover();
+    address = await door.listen();
+  } catch (error) {
+    fleet.abandon();
+    await stateDir.close();
+    throw error;
+  }
+  let closing: Promise<void> | undefined;
+  const close = async (signal: string): Promise<void> => {
+    events.emit({ type: "server.stopping", signal, machines: fleet.running() });
+    door.refuseNew("the jump host is shutting down: try again when it is back");
+    await fleet.close();
+    await door.close();
+    await stateDir.close();
+  };
+  return {
+    address,
+    stateDir: stateDir.path,
+    running: () => fleet.running(),
+    close: (signal) => (closing ??= close(signal)),
+    abandon: () => fleet.abandon(),
+  };
+}

@@ -1,0 +1,64 @@
+import pino, { type Logger } from "pino";
+import type { LazysshEvent, Subscriber } from "./events.ts";
+
+export const logFormats = ["auto", "json", "pretty"] as const;
+export const logLevels = ["debug", "info", "warn", "error", "silent"] as const;
+
+export interface LogOptions {
+  /** `auto`: pretty when the output is a terminal, else one JSON object a line. */
+  readonly format: (typeof logFormats)[number];
+  readonly level: (typeof logLevels)[number];
+}
+
+export interface LogOutput {
+  write(line: string): unknown;
+  readonly isTTY?: boolean;
+}
+
+/** A logger on `output` (standard error, for a server). Nothing it is given is ever a secret. */
+export async function createLogger({ format, level }: LogOptions, output: LogOutput): Promise<Logger> {
+  const pretty = format === "pretty" || (format === "auto" && output.isTTY === true);
+  const base = { level, base: null, timestamp: pino.stdTimeFunctions.isoTime };
+  if (!pretty) return pino({ ...base, formatters: { level: (label) => ({ level: label }) } }, output);
+  const { default: prettify } = await import("pino-pretty");
+  const stream = prettify({
+    colorize: output.isTTY === true,
+    translateTime: "SYS:HH:MM:ss.l",
+    sync: true,
+    destination: {
+      write: (line: string) => {
+        output.write(line);
+        return true;
+      },
+    } as NodeJS.WritableStream,
+  });
+  return pino(base, stream);
+}
+
+type Level = "debug" | "info" | "warn" | "error";
+
+/** Writes each event as one line: `msg` is the event's name, the rest its fields. */
+export function logEvents(logger: Logger): Subscriber {
+  return (event) => {
+    const { type, ...fields } = event;
+    logger[levelOf(event)](fields, type);
+  };
+}
+
+function levelOf(event: LazysshEvent): Level {
+  switch (event.type) {
+    case "connection.auth":
+      return event.accepted ? "info" : "warn";
+    case "machine.failed":
+    case "machine.leak_suspected":
+      return "error";
+    case "machine.retry":
+    case "channel.refused":
+    case "server.warning":
+      return "warn";
+    case "machine.waiting":
+      return "debug";
+    default:
+      return "info";
+  }
+}

@@ -1,0 +1,166 @@
+import { randomUUID } from "node:crypto";
+import type { LazysshError } from "../util/errors.ts";
+import type { MachineContext } from "./context.ts";
+import type { LaunchRecord } from "./journal.ts";
+import { Launch } from "./launch.ts";
+import type { Lease } from "./lease.ts";
+import {
+  type Effect,
+  type LeaseId,
+  leftoverMachine,
+  type MachineEvent,
+  type MachineModel,
+  newMachine,
+  type UntimedEvent,
+} from "./state.ts";
+import { transition } from "./transition.ts";
+
+interface Waiter {
+  readonly resolve: (host: string) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** Drives one machine: takes events, asks `transition` what follows, and has it done. It decides nothing itself. */
+export class MachineDriver {
+  readonly #context: MachineContext;
+  #model: MachineModel = newMachine;
+  #launch: Launch | undefined;
+  readonly #waiters = new Map<LeaseId, Waiter>();
+  readonly #taken = new Map<LeaseId, AbortController>();
+  #nextLease: LeaseId = 1;
+  readonly #whenIdle = new Set<() => void>();
+
+  constructor(context: MachineContext) {
+    this.#context = context;
+  }
+
+  /** A machine that an earlier run of the program left behind: it is ended before the target starts again. */
+  static leftover(context: MachineContext, record: Pick<LaunchRecord, "token" | "machine">): MachineDriver {
+    const driver = new MachineDriver(context);
+    const { token, machine } = record;
+    driver.#model = leftoverMachine(machine);
+    const { launches: launch } = driver.#model;
+    driver.#launch = driver.#newLaunch(launch, token, machine);
+    driver.#perform({ type: "destroy", launch, machine });
+    return driver;
+  }
+
+  /** Whether nothing exists, is wanted, or is under way. */
+  get idle(): boolean {
+    const { state, leases } = this.#model;
+    return leases.size === 0 && (state.kind === "absent" || state.kind === "failed");
+  }
+
+  /** What may be running now: the cloud's id, or the launch token while there is no id. */
+  get running(): string | undefined {
+    const { state } = this.#model;
+    if (!("launch" in state) || state.kind === "preparing") return undefined;
+    return this.#launch && (this.#launch.machine ?? `(no id yet, client token ${this.#launch.token})`);
+  }
+
+  /** Resolves when the machine is ready for this lease; see `Targets.acquire`. */
+  async acquire(signal: AbortSignal): Promise<Lease> {
+    signal.throwIfAborted();
+    const id = this.#nextLease++;
+    const taken = new AbortController();
+    const release = () => {
+      this.#waiters.delete(id);
+      this.#taken.delete(id);
+      this.#dispatch({ type: "release", lease: id });
+    };
+    const host = await new Promise<string>((resolve, reject) => {
+      const leave = () => {
+        release();
+        reject(signal.reason);
+      };
+      signal.addEventListener("abort", leave, { once: true });
+      const settled = () => signal.removeEventListener("abort", leave);
+      this.#taken.set(id, taken);
+      this.#waiters.set(id, {
+        resolve: (answer) => {
+          settled();
+          resolve(answer);
+        },
+        reject: (error) => {
+          settled();
+          reject(error);
+        },
+      });
+      this.#dispatch({ type: "acquire", lease: id });
+    });
+    return { host, signal: taken.signal, release, [Symbol.asyncDispose]: async () => release() };
+  }
+
+  /** Refuses new leases, takes back those there are, and resolves when nothing exists any more. */
+  async close(reason: LazysshError): Promise<void> {
+    this.#dispatch({ type: "close", error: reason });
+    if (!this.idle) await new Promise<void>((resolve) => this.#whenIdle.add(resolve));
+  }
+
+  /** Calls back, once, when the machine is next idle. */
+  onceIdle(callback: () => void): void {
+    this.#whenIdle.add(callback);
+  }
+
+  #dispatch(event: UntimedEvent): void {
+    const { target, clock } = this.#context;
+    const before = this.#model;
+    const timed = { ...event, at: clock.now() } as MachineEvent;
+    const { model, effects } = transition(before, timed, target);
+    this.#model = model;
+    for (const effect of effects) this.#perform(effect);
+    if (before.state.kind !== model.state.kind) this.#announce(before, model);
+    if (this.idle) {
+      const callbacks = [...this.#whenIdle];
+      this.#whenIdle.clear();
+      for (const callback of callbacks) callback();
+    }
+  }
+
+  #perform(effect: Effect): void {
+    switch (effect.type) {
+      case "grant":
+        this.#waiters.get(effect.lease)?.resolve(effect.host);
+        this.#waiters.delete(effect.lease);
+        return;
+      case "refuse":
+        this.#taken.delete(effect.lease);
+        this.#waiters.get(effect.lease)?.reject(effect.error);
+        this.#waiters.delete(effect.lease);
+        return;
+      case "revoke":
+        this.#taken.get(effect.lease)?.abort(effect.error);
+        this.#taken.delete(effect.lease);
+        return;
+      case "retry":
+        this.#context.clock.sleep(effect.ms, this.#context.signal).then(
+          () => this.#dispatch({ type: "retry" }),
+          () => undefined,
+        );
+        return;
+      case "prepare":
+        this.#launch = this.#newLaunch(effect.launch, `lazyssh-${randomUUID()}`, undefined);
+        this.#launch.perform(effect);
+        return;
+      default:
+        this.#launch?.perform(effect);
+    }
+  }
+
+  #newLaunch(number: number, token: string, machine: string | undefined): Launch {
+    return new Launch(this.#context, number, token, machine, (event) => this.#dispatch(event));
+  }
+
+  #announce(before: MachineModel, { state, leases }: MachineModel): void {
+    this.#context.events.emit({
+      type: "machine.state",
+      target: this.#context.target.name,
+      launch: this.#launch?.token,
+      machine: this.#launch?.machine,
+      from: before.state.kind,
+      to: state.kind,
+      leases: leases.size,
+      reason: "error" in state ? state.error?.message : undefined,
+    });
+  }
+}

@@ -1,0 +1,132 @@
+import type { Provider } from "../providers/provider.ts";
+import type { Clock } from "../util/clock.ts";
+import { asLazysshError, type LazysshError } from "../util/errors.ts";
+import { backoffMs, growingInterval } from "../util/retry.ts";
+
+export interface StopContext {
+  readonly provider: Provider;
+  readonly clock: Clock;
+  /** Only the end of the program aborts it. */
+  readonly signal: AbortSignal;
+  readonly waiting: (what: string) => void;
+  /** A failed attempt: the machine may still be running and costing money. */
+  readonly failing: (failure: { error: LazysshError; attempt: number; machine: string | undefined }) => void;
+  /** Something that was given up on and a person may want to look at. */
+  readonly warning: (what: string) => void;
+}
+
+/** A machine whose order got no answer is looked for this long before it is taken as never made. */
+const LOOKUP_MS = 60_000;
+const LOOKUP_ANSWERS = 5;
+/** A termination that shows no effect for this long is asked for again. */
+const REPEAT_MS = 30_000;
+/** "Not found" after termination proves nothing at first: only when it is all that is heard for this long. */
+const NOT_FOUND_MS = 120_000;
+/** Volumes that are still held this long after the machine is gone are held by somebody else. */
+const VOLUMES_MS = 120_000;
+
+const interval = growingInterval(0.1, 50, 2_000);
+
+/**
+ * Ends the machine and resolves when the cloud has shown it gone and its volumes free. There is no deadline: a machine
+ * costs money until it is gone, so it is asked for again, for ever, and each failure is told.
+ */
+export async function stopMachine(
+  context: StopContext,
+  machine: string | undefined,
+  token: string | undefined,
+): Promise<void> {
+  const id = machine ?? (token === undefined ? undefined : await lookUp(context, token));
+  if (id === undefined) return;
+  await end(context, id);
+  await volumesReleased(context, id);
+}
+
+async function lookUp(context: StopContext, token: string): Promise<string | undefined> {
+  const { provider, clock, signal } = context;
+  let firstAnswer: number | undefined;
+  let answers = 0;
+  context.waiting("whether the order that got no answer has made a machine");
+  for (let attempt = 1; ; attempt++) {
+    try {
+      const found = await provider.find(token, signal);
+      if (found) return found.phase === "gone" ? undefined : found.id;
+      answers += 1;
+      firstAnswer ??= clock.now();
+      if (answers >= LOOKUP_ANSWERS && clock.now() - firstAnswer >= LOOKUP_MS) return undefined;
+      attempt = 0;
+      await clock.sleep(interval(clock.now() - firstAnswer), signal);
+    } catch (error) {
+      await failed(context, error, attempt, undefined);
+    }
+  }
+}
+
+async function end(context: StopContext, id: string): Promise<void> {
+  const { provider, clock, signal } = context;
+  let askedAt: number | undefined;
+  let notFoundSince: number | undefined;
+  for (let attempt = 1; ; attempt++) {
+    try {
+      if (askedAt === undefined || clock.now() - askedAt >= REPEAT_MS) {
+        await provider.destroy(id, signal);
+        askedAt = clock.now();
+        context.waiting(`machine ${id} to end`);
+      }
+      const { phase } = await provider.describe(id, signal);
+      if (phase === "gone") return;
+      notFoundSince = undefined;
+      attempt = 0;
+      await clock.sleep(interval(clock.now() - askedAt), signal);
+    } catch (cause) {
+      const error = asLazysshError(cause);
+      if (error.code !== "MACHINE_NOT_FOUND") {
+        notFoundSince = undefined;
+      } else {
+        notFoundSince ??= clock.now();
+        if (clock.now() - notFoundSince >= NOT_FOUND_MS) {
+          context.warning(`machine ${id} has not been known to the cloud for two minutes: taken as gone`);
+          return;
+        }
+      }
+      await failed(context, error, attempt, id);
+    }
+  }
+}
+
+async function volumesReleased(context: StopContext, id: string): Promise<void> {
+  const { provider, clock, signal } = context;
+  const started = clock.now();
+  for (let attempt = 1; ; attempt++) {
+    try {
+      const progress = await provider.volumesFree(signal);
+      if (progress.done) return;
+      if (clock.now() - started >= VOLUMES_MS) {
+        context.warning(`machine ${id} is gone, but its volumes are not free: ${progress.waitingFor}`);
+        return;
+      }
+      context.waiting(progress.waitingFor);
+      attempt = 0;
+      await clock.sleep(interval(clock.now() - started), signal);
+    } catch (cause) {
+      const error = asLazysshError(cause);
+      if (!signal.aborted && !error.retryable) {
+        context.warning(`machine ${id} is gone, but its volumes cannot be looked at: ${error.message}`);
+        return;
+      }
+      await failed(context, error, attempt, id);
+    }
+  }
+}
+
+/** Tells of the failure and waits; throws when the program ends. */
+async function failed(
+  context: StopContext,
+  cause: unknown,
+  attempt: number,
+  machine: string | undefined,
+): Promise<void> {
+  context.signal.throwIfAborted();
+  context.failing({ error: asLazysshError(cause), attempt, machine });
+  await context.clock.sleep(backoffMs(attempt), context.signal);
+}
