@@ -14,6 +14,7 @@ import type {
 } from "@aws-sdk/client-ec2";
 import type { AwsEc2Target } from "../../config/types.ts";
 import { ec2Error } from "./errors.ts";
+import { placeOf, watchEndpoint } from "./place.ts";
 import { createRedact } from "./redact.ts";
 
 /** The few EC2 actions that lazyssh needs. Each throws `LazysshError`, or the signal's reason once it aborts. */
@@ -46,12 +47,16 @@ const DEFAULT_TIMEOUTS: Timeouts = { connect: 5_000, request: 30_000 };
 /** Reads are made again by the SDK; of what has an effect, the lifecycle must hear each failure. */
 const READ_ATTEMPTS = 3;
 
+/** Keeps the SDK from writing to the console, where our log is. */
+const SILENT = { debug() {}, info() {}, warn() {}, error() {} };
+
 type Sdk = typeof import("@aws-sdk/client-ec2");
 
 interface Loaded {
   readonly sdk: Sdk;
   readonly reader: EC2Client;
   readonly writer: EC2Client;
+  readonly endpoint: () => string | undefined;
 }
 
 /**
@@ -83,7 +88,8 @@ export function createEc2(target: AwsEc2Target, timeouts: Timeouts = DEFAULT_TIM
       );
     } catch (error) {
       signal.throwIfAborted();
-      const place = await unlessAborted(placeOf(target, loading), signal);
+      const loaded = await loading?.catch(() => undefined);
+      const place = await unlessAborted(placeOf(target, loaded?.reader, loaded?.endpoint()), signal);
       throw ec2Error(error, { action, place, target, redact });
     }
   }
@@ -117,6 +123,7 @@ async function connect(target: AwsEc2Target, timeouts: Timeouts): Promise<Loaded
   // Our log on stderr is read line by line; which SDK runs on which Node is decided by package.json, not by the user.
   process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= "true";
   const config: EC2ClientConfig = {
+    logger: SILENT,
     ...(target.region !== undefined && { region: target.region }),
     ...(target.profile !== undefined && { profile: target.profile }),
     ...(target.endpoint !== undefined && { endpoint: target.endpoint }),
@@ -130,7 +137,8 @@ async function connect(target: AwsEc2Target, timeouts: Timeouts): Promise<Loaded
   const reader = new sdk.EC2Client({ ...config, maxAttempts: READ_ATTEMPTS });
   const { credentials, requestHandler } = reader.config;
   const writer = new sdk.EC2Client({ ...config, credentials, requestHandler, maxAttempts: 1 });
-  return { sdk, reader, writer };
+  const [readFrom, writtenTo] = [watchEndpoint(reader), watchEndpoint(writer)];
+  return { sdk, reader, writer, endpoint: () => readFrom() ?? writtenTo() };
 }
 
 /** The work, or the signal's reason as soon as it aborts: the SDK does not watch it while it looks for credentials. */
@@ -145,20 +153,4 @@ async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<
   } finally {
     signal.removeEventListener("abort", stop);
   }
-}
-
-/** Where the API is, as `FailedCall.place`. Never throws: it is asked while an error is being told. */
-async function placeOf(target: AwsEc2Target, loading: Promise<Loaded> | undefined): Promise<string> {
-  const config = await loading?.then(({ reader }) => reader.config).catch(() => undefined);
-  const region = target.region ?? (await config?.region().catch(() => undefined));
-  const regionText = region === undefined ? "an unknown region" : `region ${region}`;
-  const url = target.endpoint ?? (config && (await foundEndpoint(config)));
-  return url === undefined ? `in ${regionText}` : `at ${url} (${regionText})`;
-}
-
-/** The endpoint that the SDK has found in the environment or the profile, once it has sent something. */
-async function foundEndpoint(config: EC2Client["config"]): Promise<string | undefined> {
-  const endpoint = await config.endpoint?.().catch(() => undefined);
-  if (endpoint === undefined) return undefined;
-  return `${endpoint.protocol}//${endpoint.hostname}${endpoint.port === undefined ? "" : `:${endpoint.port}`}`;
 }

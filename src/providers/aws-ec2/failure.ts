@@ -21,7 +21,7 @@ const PLAIN_NAMES = new Set(["Error", "AggregateError", "Unknown", "UnknownError
 
 /** Reads a thrown value; never throws, even at one whose properties do. */
 export function readFailure(thrown: unknown, redact: Redact): Failure {
-  const name = text(read(thrown, "name")) ?? "";
+  const name = redact(text(read(thrown, "name")) ?? "");
   const metadata = read(thrown, "$metadata");
   const status = read(metadata, "httpStatusCode") ?? read(read(thrown, "$response"), "statusCode");
   const stack = text(read(thrown, "stack"));

@@ -1,0 +1,16 @@
+import { expect, test } from "vitest";
+import { remedyFor } from "../../../src/providers/aws-ec2/remedy.ts";
+import { targetWith } from "./fixture.ts";
+
+test("the command ends the machine where it runs", () => {
+  const target = targetWith({ profile: "back up", endpoint: "http://127.0.0.1:4566" });
+  expect(remedyFor(target, "i-1", "token-1")).toBe(
+    "aws ec2 terminate-instances --instance-ids i-1 --region us-west-2 --profile 'back up' --endpoint-url http://127.0.0.1:4566",
+  );
+});
+
+test("while no id is known, the command finds the machine by its token", () => {
+  expect(remedyFor(targetWith({ region: undefined }), undefined, "token-1")).toBe(
+    "aws ec2 describe-instances --filters Name=client-token,Values=token-1",
+  );
+});
