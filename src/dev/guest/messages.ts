@@ -1,0 +1,28 @@
+import type { Fate } from "../cloud/state.ts";
+
+/** What a guest needs to know to become a machine. */
+export interface GuestConfig {
+  readonly instanceId: string;
+  /** Loopback address and port of its SSH server. */
+  readonly address: string;
+  readonly port: number;
+  /** The folder that is $HOME, and where sessions start. */
+  readonly home: string;
+  /** Private key in OpenSSH or PEM format. */
+  readonly hostKey: string;
+  /** authorized_keys lines; each may log in under any user name. */
+  readonly authorizedKeys: readonly string[];
+  readonly fate: Fate["kind"];
+}
+
+export type ToGuest =
+  | { readonly type: "configure"; readonly config: GuestConfig }
+  /** The moment its port is due to answer. */
+  | { readonly type: "open" }
+  /** The ACPI button: sessions get SIGTERM, after the grace SIGKILL, then the process ends. */
+  | { readonly type: "shutdown"; readonly graceMs: number };
+
+export type FromGuest =
+  | { readonly type: "listening" }
+  /** A process group that sessions run in has come or gone: whoever outlives the guest can end it. */
+  | { readonly type: "group"; readonly pid: number; readonly alive: boolean };
