@@ -37,7 +37,7 @@ export async function startScriptedEc2(): Promise<ScriptedEc2> {
   const scripts = new Map<string, (Ec2Answer | ((request: Ec2Request) => Ec2Answer))[]>();
   const watchers = new Set<() => void>();
 
-  const server = createServer(async (incoming, response) => {
+  const serve = async (incoming: IncomingMessage, response: ServerResponse): Promise<void> => {
     const request = await decode(incoming);
     requests.push(request);
     for (const watcher of watchers) watcher();
@@ -45,6 +45,10 @@ export async function startScriptedEc2(): Promise<ScriptedEc2> {
     const next = answers.length > 1 ? answers.shift() : answers[0];
     const answer = typeof next === "function" ? next(request) : next;
     give(response, answer ?? ec2Failure("InvalidAction", `The action ${request.action} is not valid`));
+  };
+  const server = createServer((incoming, response) => {
+    // Whoever hangs up in the middle of its request has nothing to be answered.
+    serve(incoming, response).catch(() => response.destroy());
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as AddressInfo;

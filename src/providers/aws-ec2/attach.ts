@@ -75,30 +75,24 @@ async function refused(
   const { ec2, target, signal, describe } = context;
   const { volumeId } = wanted;
   const code = error instanceof LazysshError ? error.code : undefined;
-  switch (code) {
-    case "NOT_READY": {
-      const { phase, reason } = machineOf(await describe(instance, signal), target.address);
-      if (phase === "pending" || phase === "running") {
-        return `${volumeId} cannot be attached yet: ${instance} is ${phase}`;
-      }
-      throw new LazysshError(
-        "MACHINE_DIED",
-        `target ${target.name}: ${instance} is ${phase}: ${reason ?? "no reason given"}`,
-        { cause: error },
-      );
+  if (code === "NOT_READY") {
+    const { phase, reason = "no reason given" } = machineOf(await describe(instance, signal), target.address);
+    if (phase === "pending" || phase === "running") {
+      return `${volumeId} cannot be attached yet: ${instance} is ${phase}`;
     }
-    case "VOLUME_BUSY": {
-      // Somebody was faster since we looked; say who.
-      const again = (await lookAtVolumes(ec2, target, signal)).find((known) => known.wanted === wanted);
-      const obstacle = again && obstacleOf(again, target);
-      return obstacle ?? `${volumeId} was just taken by another instance`;
-    }
-    case "VOLUME_MISMATCH": {
-      if (volume.AvailabilityZone === undefined) throw error;
-      const { Placement } = await describe(instance, signal);
-      throw zoneMismatch(target, volumeId, volume.AvailabilityZone, Placement?.AvailabilityZone, error);
-    }
-    default:
-      throw error;
+    throw new LazysshError("MACHINE_DIED", `target ${target.name}: ${instance} is ${phase}: ${reason}`, {
+      cause: error,
+    });
   }
+  if (code === "VOLUME_BUSY") {
+    // Somebody was faster since we looked; say who.
+    const again = (await lookAtVolumes(ec2, target, signal)).find((known) => known.wanted === wanted);
+    const obstacle = again && obstacleOf(again, target);
+    return obstacle ?? `${volumeId} was just taken by another instance`;
+  }
+  if (code === "VOLUME_MISMATCH" && volume.AvailabilityZone) {
+    const { Placement } = await describe(instance, signal);
+    throw zoneMismatch(target, volumeId, volume.AvailabilityZone, Placement?.AvailabilityZone, error);
+  }
+  throw error;
 }

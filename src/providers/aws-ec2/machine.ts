@@ -3,6 +3,16 @@ import type { AwsEc2Target } from "../../config/types.ts";
 import type { Machine, MachinePhase } from "../provider.ts";
 import { TAG } from "./request.ts";
 
+/** A state that is missing or strange reads as pending: not usable, and not proven to be gone. */
+const PHASES: ReadonlyMap<string, MachinePhase> = new Map([
+  ["pending", "pending"],
+  ["running", "running"],
+  ["shutting-down", "stopping"],
+  ["stopping", "stopping"],
+  ["stopped", "stopping"],
+  ["terminated", "gone"],
+]);
+
 /** An instance that says who it is; one that does not is of no use. */
 export type IdentifiedInstance = Instance & { readonly InstanceId: string };
 
@@ -19,7 +29,7 @@ export function instancesOf(reservations: readonly Reservation[] | undefined): I
  * Source: EC2 API reference, Instance and InstanceState.
  */
 export function machineOf(instance: IdentifiedInstance, address: AwsEc2Target["address"]): Machine {
-  const phase = phaseOf(instance.State?.Name);
+  const phase = PHASES.get(instance.State?.Name ?? "") ?? "pending";
   const leaving = phase === "stopping" || phase === "gone";
   return {
     id: instance.InstanceId,
@@ -41,22 +51,6 @@ export function tokenOf(instance: Instance): string | undefined {
  */
 export function isOwn(instance: Instance, owner: string, target: string): boolean {
   return tagOf(instance, TAG.owner) === owner && tagOf(instance, TAG.target) === target;
-}
-
-function phaseOf(state: string | undefined): MachinePhase {
-  switch (state) {
-    case "running":
-      return "running";
-    case "shutting-down":
-    case "stopping":
-    case "stopped":
-      return "stopping";
-    case "terminated":
-      return "gone";
-    default:
-      // `pending`, no state yet, or one we do not know: not usable, and not proven to be gone.
-      return "pending";
-  }
 }
 
 function addressOf(

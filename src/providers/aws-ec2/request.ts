@@ -50,7 +50,7 @@ export function runInstancesInput(
 }
 
 /** User data as it goes over the wire: the SDK does not encode it. */
-export function encodeUserData(userData: string): string {
+function encodeUserData(userData: string): string {
   return Buffer.from(userData, "utf8").toString("base64");
 }
 

@@ -4,6 +4,9 @@ import { LazysshError } from "../../util/errors.ts";
 import type { Progress } from "../provider.ts";
 import type { Ec2 } from "./client.ts";
 
+/** States that a volume never leaves to become available. */
+const USELESS: ReadonlySet<string> = new Set(["deleting", "deleted", "error"]);
+
 /** A volume of the config together with what the cloud says of it. */
 export interface KnownVolume {
   readonly wanted: AttachVolume;
@@ -52,24 +55,18 @@ export function obstacleOf({ wanted, volume }: KnownVolume, target: AwsEc2Target
   if (zone && target.availabilityZone !== undefined && zone !== target.availabilityZone) {
     throw zoneMismatch(target, volumeId, zone, target.availabilityZone);
   }
-  switch (volume.State) {
-    case "available":
-      return undefined;
-    case "deleting":
-    case "deleted":
-    case "error":
-      throw new LazysshError(
-        "BAD_REQUEST",
-        `target ${target.name}: volume ${volumeId} is of no use, the cloud calls it "${volume.State}"; check attach_volume`,
-      );
-    default: {
-      const state = volume.State ?? "in an unknown state";
-      const holders = attachmentsOf(volume).map(describeHolder);
-      return holders.length === 0
-        ? `${volumeId} is ${state}`
-        : `${volumeId} is ${state} by ${holders.join(" and ")}`;
-    }
+  const { State: state = "in an unknown state" } = volume;
+  if (state === "available") return undefined;
+  if (USELESS.has(state)) {
+    throw new LazysshError(
+      "BAD_REQUEST",
+      `target ${target.name}: volume ${volumeId} is of no use, the cloud calls it "${state}"; check attach_volume`,
+    );
   }
+  const holders = attachmentsOf(volume).map(describeHolder);
+  return holders.length === 0
+    ? `${volumeId} is ${state}`
+    : `${volumeId} is ${state} by ${holders.join(" and ")}`;
 }
 
 /** How the volume is attached to the instance, when it is. */
