@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import type { Config, MachineTarget } from "../config/index.ts";
 import type { EventStream } from "../observe/index.ts";
 import type { Provider } from "../providers/index.ts";
@@ -35,6 +36,7 @@ export interface Fleet extends Targets {
 export function createFleet({ config, provider, ...rest }: FleetOptions): Fleet {
   const { events, journal } = rest;
   const abandoned = new AbortController();
+  setMaxListeners(0, abandoned.signal); // each machine that is being stopped listens
   const contexts = new Map<string, MachineContext>();
   const fixed = new Map<string, string>();
   for (const target of config.targets) {

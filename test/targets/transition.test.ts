@@ -231,15 +231,15 @@ class World {
   private outcome(effect: Effect, luck: number): UntimedEvent | undefined {
     const launch = "launch" in effect ? effect.launch : 0;
     const failed: UntimedEvent = { type: "failed", launch, error: boom, exists: "no" };
-    const bad = luck < 0.3;
+    const bad = luck < 0.12;
     switch (effect.type) {
       case "prepare":
         return bad ? failed : { type: "prepared", launch };
       case "create": {
-        if (luck < 0.1) return failed;
-        if (luck >= 0.2) this.exists.set(launch, `i-${launch}`);
+        if (luck < 0.05) return failed;
+        if (luck >= 0.1) this.exists.set(launch, `i-${launch}`);
         this.mostMachines = Math.max(this.mostMachines, this.exists.size);
-        if (luck < 0.4) return { type: "failed", launch, error: boom, exists: "maybe" };
+        if (luck < 0.2) return { type: "failed", launch, error: boom, exists: "maybe" };
         return { type: "created", launch, machine: `i-${launch}` };
       }
       case "boot":
@@ -265,15 +265,17 @@ class World {
 }
 
 describe("transition, whatever happens", () => {
+  // Not fc.double: most doubles lie next to 0, and nothing would ever go well.
+  const luck = fc.integer({ min: 0, max: 99 }).map((percent) => percent / 100);
   const action = fc.oneof(
     { weight: 3, arbitrary: fc.record({ do: fc.constant("acquire" as const) }) },
-    { weight: 3, arbitrary: fc.record({ do: fc.constant("release" as const), which: fc.nat() }) },
+    { weight: 2, arbitrary: fc.record({ do: fc.constant("release" as const), which: fc.nat() }) },
     {
       weight: 8,
       arbitrary: fc.record({
         do: fc.constant("answer" as const),
         which: fc.nat(),
-        luck: fc.double({ min: 0, max: 1, noNaN: true }),
+        luck,
       }),
     },
     {
@@ -281,7 +283,7 @@ describe("transition, whatever happens", () => {
       arbitrary: fc.record({
         do: fc.constant("late" as const),
         which: fc.nat(),
-        luck: fc.double({ min: 0, max: 1, noNaN: true }),
+        luck,
       }),
     },
     { weight: 1, arbitrary: fc.record({ do: fc.constant("overdue" as const) }) },
@@ -292,7 +294,7 @@ describe("transition, whatever happens", () => {
     fc.assert(
       fc.property(
         fc.constantFrom(0, 500),
-        fc.array(action, { maxLength: 120 }),
+        fc.array(action, { minLength: 10, maxLength: 150, size: "max" }),
         fc.boolean(),
         (lingerMs, actions, closes) => {
           const world = new World(lingerMs);
@@ -342,28 +344,25 @@ describe("transition, whatever happens", () => {
           expect(world.mostMachines).toBeLessThanOrEqual(1);
         },
       ),
-      { numRuns: 2_000 },
+      { numRuns: 600 },
     );
   });
 
   it("never leaves a lease without an answer when the world goes on", () => {
     fc.assert(
-      fc.property(
-        fc.array(fc.tuple(fc.nat(), fc.double({ min: 0, max: 1, noNaN: true })), { maxLength: 60 }),
-        (answers) => {
-          const world = new World(0);
-          for (let lease = 1; lease <= 5; lease++) {
-            world.wanted.add(lease);
-            world.dispatch({ type: "acquire", lease });
-            const answer = answers[lease];
-            if (answer) world.answer(...answer);
-          }
-          for (const answer of answers) world.answer(...answer);
-          for (let i = 0; i < 100; i++) world.answer(0, 0.99);
-          for (let lease = 1; lease <= 5; lease++) expect(world.answers.get(lease)).toBe(1);
-        },
-      ),
-      { numRuns: 1_000 },
+      fc.property(fc.array(fc.tuple(fc.nat(), luck), { maxLength: 60 }), (answers) => {
+        const world = new World(0);
+        for (let lease = 1; lease <= 5; lease++) {
+          world.wanted.add(lease);
+          world.dispatch({ type: "acquire", lease });
+          const answer = answers[lease];
+          if (answer) world.answer(...answer);
+        }
+        for (const answer of answers) world.answer(...answer);
+        for (let i = 0; i < 100; i++) world.answer(0, 0.99);
+        for (let lease = 1; lease <= 5; lease++) expect(world.answers.get(lease)).toBe(1);
+      }),
+      { numRuns: 500 },
     );
   });
 });
