@@ -3,7 +3,7 @@ import { createAwsEc2Provider } from "./aws-ec2/provider.ts";
 import { createForwardProvider } from "./forward/provider.ts";
 import type { Provider } from "./provider.ts";
 
-export type { Provider } from "./provider.ts";
+export type { CreateRequest, Machine, MachinePhase, Progress, Provider } from "./provider.ts";
 
 /** What every provider is told about the server it works for. */
 export interface ProviderContext {
