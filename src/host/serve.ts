@@ -3,7 +3,7 @@ import { stayAlive } from "../util/clock.ts";
 import type { Host } from "./host.ts";
 
 export interface ServeOptions {
-  readonly host: Host;
+  readonly host: Pick<Host, "running" | "close" | "abandon">;
   /** Where signals come from: `process`. */
   readonly signals: Pick<EventEmitter, "on" | "off">;
   /** Called with what a person must know when the program is told twice to end. */

@@ -1,0 +1,62 @@
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import { type Host, serveUntilSignal } from "../host/index.ts";
+import { createEventStream, createLogger, logEvents } from "../observe/index.ts";
+import { asLazysshError } from "../util/errors.ts";
+import { type CliContext, exitCodes } from "./context.ts";
+import type { DevFlags } from "./dev.ts";
+import { type Dev, startDev } from "./dev-start.ts";
+import { abandoned } from "./serve-run.ts";
+
+export async function dev(this: CliContext, flags: DevFlags): Promise<void> {
+  const logger = await createLogger({ format: flags.logFormat, level: flags.logLevel }, this.stderr);
+  const events = createEventStream();
+  events.subscribe(logEvents(logger));
+  let started: Dev;
+  try {
+    const notice = (text: string) => void this.stderr.write(text.endsWith("\n") ? text : `${text}\n`);
+    started = await startDev(this, { dir: flags.dir, server: flags.server, events, notice });
+  } catch (cause) {
+    const error = asLazysshError(cause);
+    this.stderr.write(`lazyssh: ${error.message}\n`);
+    this.process.exitCode = error.code === "CONFIG_INVALID" ? exitCodes.usage : exitCodes.failed;
+    return;
+  }
+  const { world, host } = started;
+  if (host) events.emit({ type: "listening", ...host.address });
+  this.stdout.write(welcome(started));
+  this.process.exitCode = await serveUntilSignal({
+    host: host ?? nobody,
+    signals: this.signals,
+    onAbandon: (machines) => this.stderr.write(abandoned(machines, host?.stateDir ?? "")),
+  });
+  await rm(join(world.dir, "dev.json"), { force: true });
+  await world.close();
+}
+
+function welcome({ world, host, config }: Dev): string {
+  const ssh = `ssh -F ${shellWord(join(world.dir, "ssh_config"))}`;
+  const serve = host
+    ? ""
+    : "Run the jump host yourself:\n\n" +
+      `  AWS_ACCESS_KEY_ID=dev AWS_SECRET_ACCESS_KEY=dev lazyssh serve -c ${shellWord(world.configFile)}\n\n`;
+  return (
+    `A cloud of its own runs at ${world.endpoint}, and nothing costs anything. Config: ${world.configFile}\n\n` +
+    `${serve}Start the machine by connecting to it:\n\n` +
+    config.targets.map(({ name }) => `  ${ssh} ${name}\n`).join("") +
+    `\nIts volume is ~/volume there, and outlives it in ${world.volumeFolder}.\n` +
+    "Ctrl-C stops everything.\n"
+  );
+}
+
+/** As a POSIX shell takes it back unchanged. */
+export function shellWord(text: string): string {
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+}
+
+/** Without a jump host there is nothing to stop. */
+const nobody: Pick<Host, "close" | "abandon" | "running"> = {
+  running: () => [],
+  close: async () => undefined,
+  abandon: () => undefined,
+};
