@@ -35,7 +35,7 @@ export async function describe({ ec2 }: Pick<TestWorld, "ec2">, id: string): Pro
   return instance;
 }
 
-export async function untilState(test: TestWorld, id: string, state: string): Promise<Instance> {
+export async function untilState(test: Pick<TestWorld, "ec2">, id: string, state: string): Promise<Instance> {
   return eventually(`${id} is ${state}`, async () => {
     const instance = await describe(test, id);
     return instance.State?.Name === state && instance;

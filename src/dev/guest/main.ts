@@ -17,10 +17,12 @@ const tell = (message: FromGuest): void => {
 const groups = new ProcessGroups((pid, alive) => tell({ type: "group", pid, alive }));
 let config: GuestConfig | undefined;
 let stopListening = (): void => undefined;
+let opened = false;
 let goingDown = false;
 
 function open(): void {
-  if (config === undefined || goingDown) return;
+  if (config === undefined || opened || goingDown) return;
+  opened = true;
   const { instanceId, address, port, fate } = config;
   const onListening = (): void => {
     process.stdout.write(`${instanceId} listens on ${address}:${port}\n`);
