@@ -1,6 +1,6 @@
 import type { VolumeAttachment } from "@aws-sdk/client-ec2";
 import type { AwsEc2Target } from "../../config/types.ts";
-import { LazysshError } from "../../util/errors.ts";
+import { LazysshError, messageOf } from "../../util/errors.ts";
 import type { Progress } from "../provider.ts";
 import type { Ec2 } from "./client.ts";
 import { type IdentifiedInstance, machineOf } from "./machine.ts";
@@ -77,9 +77,9 @@ async function refused(
   const code = error instanceof LazysshError ? error.code : undefined;
   if (code === "NOT_READY") {
     const { phase, reason = "no reason given" } = machineOf(await describe(instance, signal), target.address);
-    if (phase === "pending" || phase === "running") {
-      return `${volumeId} cannot be attached yet: ${instance} is ${phase}`;
-    }
+    if (phase === "pending") return `${volumeId} cannot be attached yet: ${instance} is pending`;
+    // Then it is the volume's state, for example while it grows; the cloud says it best.
+    if (phase === "running") return `${volumeId} cannot be attached yet: ${messageOf(error)}`;
     throw new LazysshError("MACHINE_DIED", `target ${target.name}: ${instance} is ${phase}: ${reason}`, {
       cause: error,
     });

@@ -41,12 +41,15 @@ export function ec2Error(thrown: unknown, call: FailedCall): LazysshError {
   });
 }
 
-/** Whether the token of this order has already made a machine, ordered with other parameters. */
+/** Whether this is a refusal to order again what the token has already made. */
 export function isTokenSpent(error: unknown): boolean {
-  return error instanceof LazysshError && error.cause instanceof Error && error.cause.name === TOKEN_SPENT;
+  return error instanceof LazysshError && error.cause instanceof Error && TOKEN_SPENT.has(error.cause.name);
 }
 
-const TOKEN_SPENT = "IdempotentParameterMismatch";
+const TOKEN_SPENT: ReadonlySet<string> = new Set([
+  "IdempotentInstanceTerminated",
+  "IdempotentParameterMismatch",
+]);
 
 /** Nobody knows whether it had an effect. */
 const UNKNOWN: Verdict = { code: "INTERNAL", retryable: true };
@@ -198,18 +201,25 @@ const JUDGES: ReadonlyMap<string, Judge> = new Map<string, Judge>([
   ],
   ["PendingVerification", () => refuse("NOT_PERMITTED", "the cloud is still verifying the account")],
   [
-    TOKEN_SPENT,
+    "IdempotentInstanceTerminated",
+    () => refuse("MACHINE_DIED", "the machine of this order has been terminated already"),
+  ],
+  [
+    "IdempotentParameterMismatch",
     () => refuse("BAD_REQUEST", "a machine was already ordered with this token and other parameters"),
   ],
 ]);
 
 const byName: Judge = (failure, call) => {
-  // The SDK has no class for it: it throws a plain Error.
+  // The SDK has no class for these: it throws a plain Error.
   if (failure.name === "" && /^Region is missing/.test(failure.message)) {
     return refuse(
       "BAD_REQUEST",
       "no region is known; set region in the target, AWS_REGION, or one in the profile",
     );
+  }
+  if (failure.name === "" && /^Region not accepted/.test(failure.message)) {
+    return refuse("BAD_REQUEST", "that is no region; check region");
   }
   return JUDGES.get(failure.name)?.(failure, call);
 };
@@ -230,6 +240,9 @@ const bySocket: Judge = ({ name, systemCode = "", status }) => {
   }
   if (name === "TimeoutError" || systemCode === "ETIMEDOUT" || status === 408) {
     return retry("CLOUD_UNREACHABLE", "no answer in time");
+  }
+  if (systemCode === "ENOTFOUND") {
+    return retry("CLOUD_UNREACHABLE", "no such host; check region and endpoint, and the network");
   }
   if (SOCKET.test(systemCode)) return retry("CLOUD_UNREACHABLE", "no connection to the cloud, or it broke");
   // The answer is not HTTP.

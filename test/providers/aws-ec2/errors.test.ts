@@ -5,7 +5,7 @@ import { createAwsEc2Provider } from "../../../src/providers/aws-ec2/provider.ts
 import { createRedact } from "../../../src/providers/aws-ec2/redact.ts";
 import { type ErrorCode, LazysshError } from "../../../src/util/errors.ts";
 import { ec2Failure, type ScriptedEc2, startScriptedEc2 } from "../../harness/scripted-ec2.ts";
-import { failureOf, isolateSdk, never, targetWith } from "./fixture.ts";
+import { describeInstancesXml, failureOf, isolateSdk, never, targetWith } from "./fixture.ts";
 
 const userData = "#cloud-config\nSSH_HOST_ED25519_KEY:-----BEGIN OPENSSH PRIVATE KEY-----|b3BlbnNzaC1rZXk|\n";
 const target = targetWith({ subnetId: "subnet-1", userData });
@@ -57,6 +57,7 @@ describe("what EC2 answers, through the SDK", () => {
     ["AuthFailure", 401, "CREDENTIALS", final, "credentials"],
     ["ExpiredToken", 400, "CREDENTIALS", final, "expired"],
     ["RequestExpired", 400, "CREDENTIALS", final, "clock"],
+    ["IdempotentInstanceTerminated", 400, "MACHINE_DIED", final, "terminated already"],
     ["RequestLimitExceeded", 503, "THROTTLED", again, "how often"],
     ["Throttling", 400, "THROTTLED", again, ""],
     ["TooManyRequestsOfAnotherCloud", 429, "THROTTLED", again, ""],
@@ -70,13 +71,14 @@ describe("what EC2 answers, through the SDK", () => {
   ];
   test.each(answers)("%s (HTTP %i) is %s", async (name, status, code, retryable, words) => {
     ec2.on("RunInstances", ec2Failure(name, "in the cloud's words", status));
+    ec2.on("DescribeInstances", describeInstancesXml([]));
     const error = await create();
     expect(error).toMatchObject({ code, retryable });
     expect(error.message).toContain(words);
     expect(error.message).toContain("in the cloud's words");
     expect(error.message).toContain("target archiver: RunInstances failed");
     expect(error.cause).toMatchObject({ name, status });
-    expect(ec2.requests).toHaveLength(1);
+    expect(ec2.requests.filter(({ action }) => action === "RunInstances")).toHaveLength(1);
   });
 
   test("names the permission that the answer names, and leaves its encoded blob out", async () => {
@@ -122,6 +124,7 @@ describe("what never reaches EC2", () => {
     ["no credentials", thrown("CredentialsProviderError"), "CREDENTIALS", false],
     ["expired single sign-on", thrown("TokenProviderError"), "CREDENTIALS", false],
     ["no region", new Error("Region is missing"), "BAD_REQUEST", false],
+    ["a region that is none", new Error('Region not accepted: region="us west"'), "BAD_REQUEST", false],
     ["connection refused", thrown("Error", { code: "ECONNREFUSED" }), "CLOUD_UNREACHABLE", true],
     ["connection reset", thrown("TimeoutError", { code: "ECONNRESET" }), "CLOUD_UNREACHABLE", true],
     ["unknown host", thrown("Error", { code: "ENOTFOUND" }), "CLOUD_UNREACHABLE", true],

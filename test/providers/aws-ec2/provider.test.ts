@@ -75,6 +75,12 @@ describe("create", () => {
     expect(await provider().create({ token: "t1" }, never)).toMatchObject({ id: "i-1", phase: "running" });
   });
 
+  test("a token whose machine has been terminated answers that it is gone", async () => {
+    ec2.on("RunInstances", ec2Failure("IdempotentInstanceTerminated", "has been terminated"));
+    ec2.on("DescribeInstances", describeInstancesXml([instanceXml("i-1", "terminated", token("t1"))]));
+    expect(await provider().create({ token: "t1" }, never)).toMatchObject({ id: "i-1", phase: "gone" });
+  });
+
   test("a spent token whose machine is not seen is an error", async () => {
     ec2.on("RunInstances", ec2Failure("IdempotentParameterMismatch", "the arguments were different"));
     ec2.on("DescribeInstances", describeInstancesXml([]));

@@ -193,6 +193,16 @@ describe("attach", () => {
     },
   );
 
+  test("IncorrectState of the volume, while the instance runs, is waited for in the cloud's words", async () => {
+    ec2.on("DescribeVolumes", describeVolumesXml(volumeXml("vol-1", "available")));
+    ec2.on("AttachVolume", ec2Failure("IncorrectState", "volume is in modification state: MODIFYING"));
+    ec2.on("DescribeInstances", describeInstancesXml([instanceXml("i-1", "running")]));
+    expect(await provider().attach("i-1", never)).toEqual({
+      done: false,
+      waitingFor: expect.stringMatching(/^vol-1 cannot be attached yet: .*modification state: MODIFYING/),
+    });
+  });
+
   test("IncorrectState of a dying instance says why it dies", async () => {
     ec2.on("DescribeVolumes", describeVolumesXml(volumeXml("vol-1", "available")));
     ec2.on("AttachVolume", ec2Failure("IncorrectState", "Instance 'i-1' is not 'running'."));
