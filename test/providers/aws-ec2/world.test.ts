@@ -1,3 +1,4 @@
+import { ModifyInstanceAttributeCommand } from "@aws-sdk/client-ec2";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import type { AwsEc2Target } from "../../../src/config/types.ts";
 import { DEV_IMAGE, SUBNETS } from "../../../src/dev/cloud/region.ts";
@@ -128,6 +129,29 @@ test("a token that was spent on other parameters answers the machine it made", a
   const changed = providerFor({ instanceType: "t4g.small" });
   expect(await changed.create({ token }, never)).toMatchObject({ id });
   await ended(changed, id);
+});
+
+test("a volume that somebody has set to be deleted keeps its machine alive until that is undone", async () => {
+  const verbs = providerFor({ attachVolumes: attachVolumes() });
+  const { id } = await verbs.create({ token: freshToken() }, never);
+  await reaches(verbs, id, "running");
+  await eventually("the volume to be attached", async () => (await verbs.attach(id, never)).done);
+  const deleteWithInstance = (value: boolean) =>
+    harness.ec2.send(
+      new ModifyInstanceAttributeCommand({
+        InstanceId: id,
+        BlockDeviceMappings: [{ DeviceName: "/dev/sdf", Ebs: { DeleteOnTermination: value } }],
+      }),
+    );
+  await deleteWithInstance(true);
+  expect(await failureOf(verbs.attach(id, never))).toMatchObject({
+    code: "VOLUME_MISMATCH",
+    retryable: false,
+  });
+  expect(await failureOf(verbs.destroy(id, never))).toMatchObject({ code: "VOLUME_MISMATCH" });
+  expect(await verbs.describe(id, never)).toMatchObject({ phase: "running" });
+  await deleteWithInstance(false);
+  await ended(verbs, id);
 });
 
 describe("faults", () => {
