@@ -1,0 +1,78 @@
+import type { TargetSocket } from "./target-socket.ts";
+
+const BLOCK = 64 * 1024;
+
+/** Towards the target: one write at a time, and what comes meanwhile is the next one. */
+export interface Upload {
+  /** Keeps a view of `data` while nothing else is being written, else a copy. */
+  write(data: Buffer): void;
+  /** No more will come: the target's reading side ends once all is written. */
+  end(): void;
+}
+
+/**
+ * What waits is copied into blocks, because a view would hold on to the whole chunk it arrived in: a client that
+ * sends single bytes could make its window cost a hundred times its size.
+ *
+ * @param onTaken told how many bytes the target has taken since the last time.
+ */
+export function createUpload(socket: TargetSocket, onTaken: (bytes: number) => void): Upload {
+  let writing = false;
+  let ended = false;
+  let waiting: Buffer[] = [];
+  /** The last of the waiting blocks, and how much of it is used; the others are full. */
+  let block = Buffer.alloc(0);
+  let used = 0;
+
+  const start = (pieces: readonly Buffer[]): void => {
+    writing = true;
+    const bytes = pieces.reduce((sum, piece) => sum + piece.length, 0);
+    const done = (): void => {
+      writing = false;
+      onTaken(bytes);
+      next();
+    };
+    socket.cork();
+    pieces.forEach((piece, index) => {
+      socket.write(piece, index === pieces.length - 1 ? done : undefined);
+    });
+    socket.uncork();
+  };
+
+  const next = (): void => {
+    if (writing || socket.destroyed) return;
+    if (waiting.length > 0) {
+      const pieces = [...waiting.slice(0, -1), block.subarray(0, used)];
+      waiting = [];
+      block = Buffer.alloc(0);
+      used = 0;
+      start(pieces);
+    } else if (ended) {
+      socket.end();
+    }
+  };
+
+  const hold = (data: Buffer): void => {
+    for (let at = 0; at < data.length; ) {
+      if (used === block.length) {
+        block = Buffer.allocUnsafeSlow(BLOCK);
+        used = 0;
+        waiting.push(block);
+      }
+      const copied = data.copy(block, used, at);
+      used += copied;
+      at += copied;
+    }
+  };
+
+  return {
+    write(data) {
+      if (writing) hold(data);
+      else start([data]);
+    },
+    end() {
+      ended = true;
+      next();
+    },
+  };
+}

@@ -1,0 +1,222 @@
+import type { EventStream } from "../observe/events.ts";
+import type { Targets, Tenant } from "../targets/lease.ts";
+import type { Clock } from "../util/clock.ts";
+import { LazysshError } from "../util/errors.ts";
+import { type Channel, type ChannelHost, type ClientSide, openChannel } from "./channel.ts";
+import type { Limits } from "./limits.ts";
+import { MSG, message, OPEN_FAILURE, ProtocolError, Reader } from "./protocol.ts";
+import { printable, type Refusal, refusal, refusalOf } from "./refusal.ts";
+import { type Destination, openRoute } from "./route.ts";
+import type { Wire } from "./wire.ts";
+
+export interface ChannelsOptions {
+  readonly wire: Wire;
+  readonly tenant: Tenant;
+  readonly targets: Targets;
+  readonly events: EventStream;
+  readonly clock: Clock;
+  readonly limits: Limits;
+  /** Whether the client's TCP connection takes no more for now. */
+  readonly congested: () => boolean;
+  /** Why no channel may be opened any more; undefined as long as they may. */
+  readonly refusing: () => string | undefined;
+}
+
+/** The channels of one connection (RFC 4254 §5), after its login. */
+export interface Channels {
+  readonly open: number;
+  /** A message about channels. @throws ProtocolError */
+  message(payload: Buffer): void;
+  /** Data may flow again: those that waited go on, in turn. */
+  resume(): void;
+  /** The client has gone: everything is dropped and every machine given back. */
+  abandon(reason: string): void;
+}
+
+/** Where a channel stands. A closed one waits for the client to agree (RFC 4254 §5.3). */
+type Slot =
+  | { readonly state: "opening"; readonly abort: AbortController }
+  | { readonly state: "open"; readonly channel: Channel }
+  | { readonly state: "closed" };
+
+const READ_BUFFER = 64 * 1024;
+
+export function createChannels(options: ChannelsOptions): Channels {
+  const { wire, tenant, targets, events, clock, limits } = options;
+  const { connection } = tenant;
+  const slots = new Map<number, Slot>();
+  const waiting = new Set<Channel>();
+  let readBuffer: Uint8Array | undefined;
+
+  const host: ChannelHost = {
+    wire,
+    get congested() {
+      return wire.busy || options.congested();
+    },
+    await: (channel) => waiting.add(channel),
+  };
+
+  const refuse = (client: ClientSide, { reason, text }: Refusal): void =>
+    wire.send(message(MSG.CHANNEL_OPEN_FAILURE, client.id, reason, text, ""));
+
+  const freeId = (): number => {
+    for (let id = 0; ; id++) if (!slots.has(id)) return id;
+  };
+
+  const open = async (id: number, client: ClientSide, destination: Destination): Promise<void> => {
+    const subject = { connection, channel: id, ...destination };
+    const abort = new AbortController();
+    slots.set(id, { state: "opening", abort });
+    try {
+      // One for all channels: what is read is copied before the next read.
+      readBuffer ??= new Uint8Array(READ_BUFFER);
+      const route = await openRoute({
+        destination,
+        tenant,
+        targets,
+        readBuffer,
+        clock,
+        dialMs: limits.dialMs,
+        signal: abort.signal,
+      });
+      const since = clock.now();
+      events.emit({ type: "channel.open", ...subject });
+      const channel = openChannel({
+        id,
+        client,
+        window: limits.window,
+        route,
+        host,
+        onEnd(end) {
+          slots.set(id, { state: "closed" });
+          waiting.delete(channel);
+          events.emit({ type: "channel.close", ...subject, ...end, seconds: (clock.now() - since) / 1000 });
+        },
+      });
+      slots.set(id, { state: "open", channel });
+    } catch (error) {
+      slots.delete(id);
+      const refused = refusalOf(error);
+      events.emit({ type: "channel.refused", ...subject, code: refused.code, reason: refused.text });
+      if (!abort.signal.aborted) refuse(client, refused);
+    }
+  };
+
+  /** What speaks against a request before any machine is asked for. */
+  const objection = (client: ClientSide, { target, port }: Destination): Refusal | undefined => {
+    const refusing = options.refusing();
+    if (refusing !== undefined) return refusal("SHUTTING_DOWN", refusing);
+    if (target !== printable(target)) {
+      return refusal(
+        "UNKNOWN_TARGET",
+        `"${printable(target)}" with other than printable characters is no target`,
+      );
+    }
+    if (port === 0 || port > 65_535) {
+      return refusal("BAD_REQUEST", `${target}: there is no port ${port}, they are 1 to 65535`);
+    }
+    if (client.maxPacket === 0) return refusal("BAD_REQUEST", "the client takes no data at all");
+    if (slots.size < limits.channels) return undefined;
+    return refusal("RESOURCE_SHORTAGE", `this connection has ${slots.size} channels, more are not allowed`);
+  };
+
+  const onOpen = (fields: Reader): void => {
+    const kind = fields.text();
+    const client: ClientSide = { id: fields.uint32(), window: fields.uint32(), maxPacket: fields.uint32() };
+    if (kind !== "direct-tcpip") {
+      refuse(client, notATunnel(kind));
+      return;
+    }
+    const destination = { target: fields.text(), port: fields.uint32() };
+    const refused = objection(client, destination);
+    if (!refused) {
+      void open(freeId(), client, destination);
+      return;
+    }
+    const { port } = destination;
+    const target = printable(destination.target);
+    events.emit({
+      type: "channel.refused",
+      connection,
+      channel: client.id,
+      target,
+      port,
+      code: refused.code,
+      reason: refused.text,
+    });
+    refuse(client, refused);
+  };
+
+  /** The client's CLOSE: ours answers it, unless it was ours that it answers. */
+  const onClose = (id: number, slot: Slot): void => {
+    if (slot.state === "open") slot.channel.close("the client closed the channel");
+    slots.delete(id);
+  };
+
+  const onChannel = (type: number | undefined, channel: Channel, fields: Reader): void => {
+    switch (type) {
+      case MSG.CHANNEL_DATA:
+        channel.data(fields.string());
+        break;
+      case MSG.CHANNEL_EXTENDED_DATA:
+        fields.uint32();
+        channel.extendedData(fields.string().length);
+        break;
+      case MSG.CHANNEL_WINDOW_ADJUST:
+        channel.adjust(fields.uint32());
+        break;
+      case MSG.CHANNEL_EOF:
+        channel.eof();
+        break;
+      case MSG.CHANNEL_REQUEST:
+        fields.string();
+        channel.request(fields.boolean());
+        break;
+      default:
+        wire.unimplemented();
+    }
+  };
+
+  return {
+    get open() {
+      return slots.size;
+    },
+
+    message(payload) {
+      const type = payload[0];
+      const fields = new Reader(payload, 1);
+      if (type === MSG.CHANNEL_OPEN) {
+        onOpen(fields);
+        return;
+      }
+      const id = fields.uint32();
+      const slot = slots.get(id);
+      if (!slot || slot.state === "opening") throw new ProtocolError(`there is no channel ${id}`);
+      if (type === MSG.CHANNEL_CLOSE) onClose(id, slot);
+      // What was under way when we closed the channel is of no interest.
+      else if (slot.state === "open") onChannel(type, slot.channel, fields);
+    },
+
+    resume() {
+      for (const channel of [...waiting]) {
+        if (host.congested) return;
+        waiting.delete(channel);
+        channel.resume();
+      }
+    },
+
+    abandon(reason) {
+      for (const slot of slots.values()) {
+        if (slot.state === "opening") slot.abort.abort(new LazysshError("BOOT_CANCELLED", reason));
+        if (slot.state === "open") slot.channel.abandon(reason);
+      }
+      slots.clear();
+    },
+  };
+}
+
+function notATunnel(kind: string): Refusal {
+  if (kind === "session") return refusal("NOT_PERMITTED", "this is a jump host: use ssh -J lazyssh TARGET");
+  const text = `this is a jump host: it opens no channels of type "${printable(kind, 64)}"`;
+  return refusal("NOT_PERMITTED", text, OPEN_FAILURE.UNKNOWN_CHANNEL_TYPE);
+}

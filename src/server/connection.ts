@@ -1,0 +1,188 @@
+import type { Socket } from "node:net";
+import type { ServerConfig } from "../config/types.ts";
+import type { AuthOutcome, EventStream } from "../observe/events.ts";
+import type { Targets, Tenant } from "../targets/lease.ts";
+import type { Clock } from "../util/clock.ts";
+import { type Deadline, deadline } from "../util/deadline.ts";
+import { formatDuration } from "../util/duration.ts";
+import { type Channels, createChannels } from "./channels.ts";
+import type { HostKeys } from "./host-keys.ts";
+import type { Limits } from "./limits.ts";
+import { createLogin } from "./login.ts";
+import { createOutlet } from "./outlet.ts";
+import { DISCONNECT, type DisconnectCode, MSG, message, type ProtocolError, Reader } from "./protocol.ts";
+import { createPulse } from "./pulse.ts";
+import { printable } from "./refusal.ts";
+import { createWire } from "./wire.ts";
+
+export interface ConnectionOptions {
+  readonly socket: Socket;
+  readonly tenant: Tenant;
+  readonly config: ServerConfig;
+  readonly hostKeys: HostKeys;
+  readonly targets: Targets;
+  readonly events: EventStream;
+  readonly clock: Clock;
+  readonly limits: Limits;
+  /** Why no channel may be opened any more; undefined as long as they may. */
+  readonly refusing: () => string | undefined;
+  /** The socket is closed and nothing is held any more. */
+  readonly onClosed: () => void;
+}
+
+/** One client, from its TCP connection to the end of it. */
+export interface Connection {
+  readonly authenticated: boolean;
+  /** Looks for signs of life; call it every third of `keepaliveMs`. */
+  pulse(): void;
+  /** Says why, drops what is under way, gives machines back and closes. Idempotent. */
+  end(code: DisconnectCode, reason: string): void;
+}
+
+export function serveConnection(options: ConnectionOptions): Connection {
+  const { socket, tenant, clock, limits, events } = options;
+  const { connection, client } = tenant;
+  const since = clock.now();
+  let channels: Channels | undefined;
+  let ended: string | undefined;
+  let closing: Deadline | undefined;
+
+  socket.setNoDelay(true);
+  const outlet = createOutlet(socket, { onDrain: () => channels?.resume() });
+  const wire = createWire(options.hostKeys, {
+    write: outlet.write,
+    message: receive,
+    exchanging: () => startExchange(),
+    ready() {
+      exchange[Symbol.dispose]();
+      channels?.resume();
+    },
+    failed: (error: ProtocolError) => finish(error.message),
+  });
+  const login = createLogin({
+    wire,
+    config: options.config,
+    tries: limits.authTries,
+    onOutcome(outcome: AuthOutcome) {
+      events.emit({ type: "connection.auth", connection, client, ...outcome });
+      if (outcome.accepted) enter();
+    },
+  });
+  const pulse = createPulse(limits, {
+    ask: () => wire.send(message(MSG.GLOBAL_REQUEST, "keepalive@openssh.com", true)),
+    dead: (reason) => end(DISCONNECT.CONNECTION_LOST, reason),
+  });
+
+  /** Ends the connection when something is not done in time. */
+  function within(ms: number, what: string): Deadline {
+    const limit = deadline(clock, ms, () => `${what} took longer than ${formatDuration(ms)}`);
+    limit.signal.addEventListener("abort", () => end(DISCONNECT.BY_APPLICATION, String(limit.signal.reason)));
+    return limit;
+  }
+  const grace = within(limits.loginGraceMs, "the login");
+  let exchange = within(limits.keyExchangeMs, "the key exchange");
+
+  function startExchange(): void {
+    exchange[Symbol.dispose]();
+    exchange = within(limits.keyExchangeMs, "the key exchange");
+  }
+
+  function enter(): void {
+    grace[Symbol.dispose]();
+    channels = createChannels({ ...options, wire, congested: () => outlet.full });
+  }
+
+  function receive(payload: Buffer): void {
+    const type = payload[0] ?? 0;
+    switch (type) {
+      case MSG.DISCONNECT: {
+        const fields = new Reader(payload, 1);
+        fields.uint32();
+        wire.silence();
+        finish(`the client left (${printable(fields.text())})`);
+        break;
+      }
+      case MSG.IGNORE:
+      case MSG.UNIMPLEMENTED:
+      case MSG.DEBUG:
+      case MSG.EXT_INFO:
+        break;
+      default:
+        if (channels) converse(type, payload, channels);
+        else login.message(payload);
+    }
+  }
+
+  /** The connection protocol (RFC 4254), open to those who have logged in. */
+  function converse(type: number, payload: Buffer, open: Channels): void {
+    switch (type) {
+      case MSG.GLOBAL_REQUEST:
+        answerGlobal(new Reader(payload, 1));
+        break;
+      case MSG.REQUEST_SUCCESS:
+      case MSG.REQUEST_FAILURE:
+      // RFC 4252 §5.1: after the login, requests for one are silently ignored.
+      case MSG.USERAUTH_REQUEST:
+        break;
+      default:
+        if (type >= MSG.CHANNEL_OPEN && type <= MSG.CHANNEL_FAILURE) open.message(payload);
+        else wire.unimplemented();
+    }
+  }
+
+  function answerGlobal(fields: Reader): void {
+    const name = fields.text();
+    if (!fields.boolean()) return;
+    // Sessions are never opened, so that this one is kept by doing nothing.
+    const granted = name === "no-more-sessions@openssh.com";
+    wire.send(message(granted ? MSG.REQUEST_SUCCESS : MSG.REQUEST_FAILURE));
+  }
+
+  function end(code: DisconnectCode, reason: string): void {
+    if (ended !== undefined) return;
+    wire.disconnect(code, reason);
+    finish(reason);
+  }
+
+  /** Nothing more is said: gives everything back and closes the socket, by force if it takes too long. */
+  function finish(reason: string): void {
+    if (ended !== undefined) return;
+    ended = reason;
+    grace[Symbol.dispose]();
+    exchange[Symbol.dispose]();
+    channels?.abandon(reason);
+    closing = deadline(clock, limits.closeMs, () => undefined);
+    closing.signal.addEventListener("abort", () => socket.destroy());
+    socket.end();
+    // What still comes is thrown away; unread, it would turn the close into a reset and lose our last words.
+    socket.resume();
+  }
+
+  socket.on("data", (chunk: Buffer) => {
+    pulse.heard();
+    wire.receive(chunk);
+    if (ended === undefined) outlet.holdBackReader();
+  });
+  socket.on("error", (error) => finish(`the connection broke (${error.message})`));
+  socket.on("end", () => finish("the client closed the connection"));
+  socket.on("close", () => {
+    finish("the client closed the connection");
+    closing?.[Symbol.dispose]();
+    wire.silence();
+    const seconds = (clock.now() - since) / 1000;
+    events.emit({ type: "connection.close", connection, client, reason: ended ?? "", seconds });
+    options.onClosed();
+  });
+  events.emit({ type: "connection.open", connection, client });
+  wire.start();
+
+  return {
+    get authenticated() {
+      return channels !== undefined;
+    },
+    pulse() {
+      if (channels && ended === undefined) pulse.beat();
+    },
+    end,
+  };
+}

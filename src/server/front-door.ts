@@ -1,0 +1,130 @@
+import { randomBytes } from "node:crypto";
+import type { Socket } from "node:net";
+import type { ServerConfig } from "../config/types.ts";
+import type { EventStream } from "../observe/events.ts";
+import type { Targets } from "../targets/lease.ts";
+import type { Clock } from "../util/clock.ts";
+import { messageOf } from "../util/errors.ts";
+import { type Connection, serveConnection } from "./connection.ts";
+import { readHostKey } from "./host-keys.ts";
+import { DEFAULT_LIMITS, type Limits } from "./limits.ts";
+import { createListeners } from "./listeners.ts";
+import { DISCONNECT } from "./protocol.ts";
+import { BEATS_PER_KEEPALIVE } from "./pulse.ts";
+import { wireReady } from "./wire.ts";
+
+export interface FrontDoorOptions {
+  readonly config: ServerConfig;
+  readonly targets: Targets;
+  readonly events: EventStream;
+  readonly clock: Clock;
+  /** Those not given have their defaults. */
+  readonly limits?: Partial<Limits>;
+}
+
+/** The SSH server that clients jump through. It knows targets by name, and nothing about machines. */
+export interface FrontDoor {
+  /** Open connections, authenticated or not. */
+  readonly connections: number;
+  /**
+   * Listens, and resolves to the first address it is bound to.
+   *
+   * @throws LazysshError `CONFIG_INVALID` when the address is in use, not allowed or not here.
+   */
+  listen(): Promise<{ host: string; port: number }>;
+  /** No new connections, and no new channels on those there are: they are refused with this text. */
+  refuseNew(reason: string): void;
+  /** Ends all connections with a message and resolves when they are gone, within `closeMs`. Idempotent. */
+  close(): Promise<void>;
+}
+
+/** @throws LazysshError `CONFIG_INVALID` when the host key cannot be used. */
+export function createFrontDoor({ config, targets, events, clock, ...rest }: FrontDoorOptions): FrontDoor {
+  const limits: Limits = { ...DEFAULT_LIMITS, ...rest.limits };
+  const hostKeys = readHostKey(config.hostKey);
+  const connections = new Set<Connection>();
+  const stopped = new AbortController();
+  let refusing: string | undefined;
+  let closing: Promise<void> | undefined;
+  let onEmpty: () => void = () => undefined;
+
+  const accept = (socket: Socket): void => {
+    // Before anything else: an error without a listener would end the process.
+    socket.on("error", () => undefined);
+    const address = socket.remoteAddress?.replace(/^::ffff:/, "");
+    if (address === undefined || refusing !== undefined) return void socket.destroy();
+    const strangers = [...connections].filter(({ authenticated }) => !authenticated);
+    if (strangers.length >= limits.unauthenticated) {
+      events.emit({
+        type: "server.warning",
+        reason: `too many connections that have not logged in: ${address} was dropped`,
+      });
+      return void socket.destroy();
+    }
+    const client = `${address.includes(":") ? `[${address}]` : address}:${socket.remotePort ?? 0}`;
+    const connection = serveConnection({
+      socket,
+      tenant: { connection: randomBytes(4).toString("hex"), client },
+      config,
+      hostKeys,
+      targets,
+      events,
+      clock,
+      limits,
+      refusing: () => refusing,
+      onClosed() {
+        connections.delete(connection);
+        if (connections.size === 0) onEmpty();
+      },
+    });
+    connections.add(connection);
+  };
+
+  const listeners = createListeners({
+    accept,
+    onError: (error) =>
+      events.emit({
+        type: "server.warning",
+        reason: `a connection could not be accepted: ${messageOf(error)}`,
+      }),
+  });
+
+  const beat = async (): Promise<void> => {
+    for (;;) {
+      await clock.sleep(limits.keepaliveMs / BEATS_PER_KEEPALIVE, stopped.signal);
+      for (const connection of connections) connection.pulse();
+    }
+  };
+
+  const refuseNew = (reason: string): void => {
+    refusing ??= reason;
+    listeners.close();
+  };
+
+  const close = async (): Promise<void> => {
+    refuseNew("the jump host is shutting down");
+    stopped.abort();
+    const empty = new Promise<void>((resolve) => {
+      onEmpty = resolve;
+    });
+    for (const connection of connections) {
+      connection.end(DISCONNECT.BY_APPLICATION, refusing ?? "the jump host is shutting down");
+    }
+    if (connections.size > 0) await empty;
+    await listeners.closed();
+  };
+
+  return {
+    get connections() {
+      return connections.size;
+    },
+    async listen() {
+      await wireReady;
+      const address = await listeners.listen(config.listen);
+      beat().catch(() => undefined);
+      return address;
+    },
+    refuseNew,
+    close: () => (closing ??= close()),
+  };
+}

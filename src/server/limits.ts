@@ -1,0 +1,39 @@
+/** What one client may cost, and how long it may take. All durations in milliseconds. */
+export interface Limits {
+  /** From the TCP connection to an accepted login. Default 30 s. */
+  readonly loginGraceMs: number;
+  /** From the first message of a key exchange to the last, the first one included. Default 20 s. */
+  readonly keyExchangeMs: number;
+  /** Login requests that may fail, `none` included, before the connection is ended. Default 6. */
+  readonly authTries: number;
+  /** Connections that have not logged in; one more is dropped at once. Default 100. */
+  readonly unauthenticated: number;
+  /** Channels of one connection, opening and closing ones included. Default 256. */
+  readonly channels: number;
+  /** Bytes a client may send on a channel before its target has taken them. Default 2 MiB. */
+  readonly window: number;
+  /** After so long without a sign of life the client is asked for one. Default 15 s. */
+  readonly keepaliveMs: number;
+  /**
+   * After so long without a sign of life the connection is given up, and its machines with it. Default 55 s: looked at
+   * every third of `keepaliveMs`, a client that vanished is noticed within 60 s.
+   */
+  readonly deadAfterMs: number;
+  /** For connecting to the machine's port once the machine is there. Default 10 s. */
+  readonly dialMs: number;
+  /** How long a connection that is being ended may take to swallow what was sent before. Default 3 s. */
+  readonly closeMs: number;
+}
+
+export const DEFAULT_LIMITS: Limits = {
+  loginGraceMs: 30_000,
+  keyExchangeMs: 20_000,
+  authTries: 6,
+  unauthenticated: 100,
+  channels: 256,
+  window: 2 * 1024 * 1024,
+  keepaliveMs: 15_000,
+  deadAfterMs: 55_000,
+  dialMs: 10_000,
+  closeMs: 3_000,
+};

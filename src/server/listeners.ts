@@ -1,0 +1,111 @@
+import { lookup } from "node:dns/promises";
+import { once } from "node:events";
+import { createServer, type Server, type Socket } from "node:net";
+import type { HostPort } from "../config/types.ts";
+import { LazysshError, messageOf } from "../util/errors.ts";
+
+export interface ListenersOptions {
+  readonly accept: (socket: Socket) => void;
+  /** A connection could not be accepted; the next ones may be. */
+  readonly onError: (error: Error) => void;
+}
+
+/** The sockets that clients connect to. */
+export interface Listeners {
+  /**
+   * Binds every address that the host name has (`localhost` is usually both 127.0.0.1 and ::1) and resolves to the
+   * first. With port 0 the system's choice for the first is tried for the others too.
+   *
+   * @throws LazysshError `CONFIG_INVALID`
+   */
+  listen(at: HostPort): Promise<{ host: string; port: number }>;
+  /** Takes no more connections. Idempotent. */
+  close(): void;
+  /** Resolves when all are closed. */
+  closed(): Promise<void>;
+}
+
+/** Bytes a connection may have unsent before it counts as full. */
+const HIGH_WATER = 128 * 1024;
+const BACKLOG = 511;
+
+export function createListeners({ accept, onError }: ListenersOptions): Listeners {
+  const servers: Server[] = [];
+  let done: Promise<unknown> = Promise.resolve();
+
+  const bind = async (host: string | undefined, port: number): Promise<{ host: string; port: number }> => {
+    const server = createServer({ noDelay: true, highWaterMark: HIGH_WATER }, accept);
+    server.listen({ ...(host !== undefined && { host }), port, backlog: BACKLOG });
+    await once(server, "listening");
+    server.on("error", onError);
+    servers.push(server);
+    const bound = server.address();
+    if (bound === null || typeof bound === "string") throw new Error("bound to no TCP address");
+    return { host: bound.address, port: bound.port };
+  };
+
+  const bindAll = async (at: HostPort): Promise<{ host: string; port: number }> => {
+    if (at.host === "") return bind(undefined, at.port);
+    const found = await lookup(at.host, { all: true });
+    const hosts = [...new Set(found.map(({ address }) => address))];
+    let first: { host: string; port: number } | undefined;
+    let absent: unknown;
+    for (const host of hosts) {
+      try {
+        const bound = await bind(host, first?.port ?? at.port);
+        first ??= bound;
+      } catch (error) {
+        // A name may have an address of a family that this machine does not use.
+        if (isAbsent(error)) absent = error;
+        else if (at.port !== 0 || !first) throw error;
+      }
+    }
+    if (first) return first;
+    throw absent ?? new Error("the name has no address");
+  };
+
+  return {
+    async listen(at) {
+      try {
+        return await bindAll(at);
+      } catch (error) {
+        for (const server of servers) server.close();
+        throw new LazysshError("CONFIG_INVALID", cannotListen(at, error), { cause: error });
+      }
+    },
+    close() {
+      const open = servers.splice(0);
+      if (open.length === 0) return;
+      done = Promise.all(open.map((server) => new Promise((resolve) => server.close(resolve))));
+    },
+    async closed() {
+      await done;
+    },
+  };
+}
+
+function isAbsent(error: unknown): boolean {
+  const code = codeOf(error);
+  return code === "EADDRNOTAVAIL" || code === "EAFNOSUPPORT";
+}
+
+function codeOf(error: unknown): string | undefined {
+  return error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
+}
+
+function cannotListen({ host, port }: HostPort, error: unknown): string {
+  const where = `cannot listen on ${host.includes(":") ? `[${host}]` : host}:${port}`;
+  switch (codeOf(error)) {
+    case "EADDRINUSE":
+      return `${where}: another program has the port (EADDRINUSE); is lazyssh running already? Else change server.listen`;
+    case "EACCES":
+      return `${where}: ports below 1024 need a privilege (EACCES); choose a higher one in server.listen`;
+    case "EADDRNOTAVAIL":
+      return `${where}: this machine does not have that address (EADDRNOTAVAIL); change server.listen`;
+    case "ENOTFOUND":
+    case "EAI_AGAIN":
+      return `${where}: the name cannot be resolved (${codeOf(error)}); change server.listen`;
+    default:
+      return `${where}: ${messageOf(error)}`;
+  }
+}

@@ -1,0 +1,115 @@
+import type { ServerConfig } from "../config/types.ts";
+import type { AuthOutcome } from "../observe/events.ts";
+import { type AuthRequest, decide, type OfferedKey } from "./auth.ts";
+import { DISCONNECT, MSG, message, ProtocolError, Reader } from "./protocol.ts";
+import { printable } from "./refusal.ts";
+import type { Wire } from "./wire.ts";
+
+export interface LoginOptions {
+  readonly wire: Wire;
+  readonly config: Pick<ServerConfig, "authorizedKey">;
+  /** Requests that may fail before the connection is ended. */
+  readonly tries: number;
+  readonly onOutcome: (outcome: AuthOutcome) => void;
+}
+
+/** One client's way from the first key exchange to an accepted login (RFC 4252). */
+export interface Login {
+  /** @throws ProtocolError when the client may not go on. */
+  message(payload: Buffer): void;
+}
+
+export function createLogin({ wire, config, tries, onOutcome }: LoginOptions): Login {
+  let serviceAccepted = false;
+  let askedForProof = false;
+  let failures = 0;
+
+  const fail = (request: AuthRequest, reason: string): void => {
+    // Every client begins with `none` to learn the methods; that is no attempt worth a line.
+    if (request.method !== "none") onOutcome({ accepted: false, user: printable(request.user), reason });
+    failures += 1;
+    if (failures >= tries) {
+      throw new ProtocolError(
+        "too many authentication failures: name the one key to use with IdentityFile and IdentitiesOnly=yes",
+        DISCONNECT.NO_MORE_AUTH_METHODS,
+      );
+    }
+    wire.send(message(MSG.USERAUTH_FAILURE, "publickey", false));
+  };
+
+  const answer = (request: AuthRequest): void => {
+    const decision = decide(request, config);
+    switch (decision.kind) {
+      case "accept":
+        wire.send(message(MSG.USERAUTH_SUCCESS));
+        onOutcome({ accepted: true, user: decision.user, key: decision.key });
+        break;
+      case "prove":
+        if (askedForProof) {
+          fail(request, "the client asks about its key again and again");
+        } else {
+          askedForProof = true;
+          wire.send(message(MSG.USERAUTH_PK_OK, decision.algorithm, decision.blob));
+        }
+        break;
+      case "reject":
+        fail(request, decision.reason);
+        break;
+      default:
+        decision satisfies never;
+    }
+  };
+
+  return {
+    message(payload) {
+      const fields = new Reader(payload, 1);
+      switch (payload[0]) {
+        case MSG.SERVICE_REQUEST: {
+          const service = fields.text();
+          if (service !== "ssh-userauth") {
+            throw new ProtocolError(
+              `service "${printable(service)}" is not available`,
+              DISCONNECT.SERVICE_NOT_AVAILABLE,
+            );
+          }
+          serviceAccepted = true;
+          return wire.send(message(MSG.SERVICE_ACCEPT, service));
+        }
+        case MSG.USERAUTH_REQUEST:
+          if (!serviceAccepted) throw new ProtocolError("a login was tried before its service was asked for");
+          return answer(readRequest(payload, fields, wire.sessionId));
+        default:
+          throw new ProtocolError("only a login is possible before the login");
+      }
+    },
+  };
+}
+
+function readRequest(payload: Buffer, fields: Reader, sessionId: Buffer): AuthRequest {
+  const user = fields.text();
+  const service = fields.text();
+  const method = fields.text();
+  if (service !== "ssh-connection") {
+    throw new ProtocolError(
+      `service "${printable(service)}" is not available`,
+      DISCONNECT.SERVICE_NOT_AVAILABLE,
+    );
+  }
+  return method === "publickey"
+    ? { user, method, key: readKey(payload, fields, sessionId) }
+    : { user, method };
+}
+
+function readKey(payload: Buffer, fields: Reader, sessionId: Buffer): OfferedKey {
+  const signs = fields.boolean();
+  const algorithm = fields.text();
+  // Copied, because the decision outlives the message.
+  const blob = Buffer.from(fields.string());
+  if (!signs) return { algorithm, blob };
+  // RFC 4252 §7: the session id as a string, then the request up to the signature.
+  const request = payload.subarray(0, fields.position);
+  const length = Buffer.alloc(4);
+  length.writeUInt32BE(sessionId.length);
+  const signed = Buffer.concat([length, sessionId, request]);
+  return { algorithm, blob, proof: { signature: Buffer.from(fields.string()), signed } };
+}

@@ -1,0 +1,53 @@
+import { dial } from "../proxy/dial.ts";
+import type { TargetSocket } from "../proxy/target-socket.ts";
+import type { Lease, Targets, Tenant } from "../targets/lease.ts";
+import type { Clock } from "../util/clock.ts";
+
+export interface Destination {
+  readonly target: string;
+  readonly port: number;
+}
+
+export interface RouteOptions {
+  readonly destination: Destination;
+  readonly tenant: Tenant;
+  readonly targets: Targets;
+  readonly readBuffer: Uint8Array;
+  readonly clock: Clock;
+  readonly dialMs: number;
+  /** The client has gone, or takes its request back. */
+  readonly signal: AbortSignal;
+}
+
+/** A machine that is kept and a connection to it. Whoever has it ends both. */
+export interface Route {
+  readonly lease: Lease;
+  readonly socket: TargetSocket;
+}
+
+/**
+ * Starts the target's machine if need be, and connects to it.
+ *
+ * @throws LazysshError in words for the user, or the signal's reason; nothing is kept then.
+ */
+export async function openRoute(options: RouteOptions): Promise<Route> {
+  const { destination, tenant, targets, readBuffer, clock, dialMs, signal } = options;
+  const lease = await targets.acquire(destination.target, tenant, signal);
+  const anyEnd = AbortSignal.any([signal, lease.signal]);
+  try {
+    const socket = await dial({
+      ...destination,
+      host: lease.host,
+      readBuffer,
+      clock,
+      timeoutMs: dialMs,
+      signal: anyEnd,
+    });
+    if (!anyEnd.aborted) return { lease, socket };
+    socket.destroy();
+    throw anyEnd.reason;
+  } catch (error) {
+    lease.release();
+    throw error;
+  }
+}

@@ -1,0 +1,89 @@
+/** What wire.ts uses of ssh2 1.17.0 below its public surface; test/server/wire.test.ts fails when it changes. */
+
+declare module "ssh2/lib/protocol/Protocol.js" {
+  export interface Kex {
+    readonly sessionID: Buffer | undefined;
+    remoteExtInfoEnabled: boolean;
+  }
+
+  export interface Cipher {
+    /** A packet with length, padding and room for the tag; the payload starts at byte 5. */
+    allocPacket(payloadLength: number): Buffer;
+    /** Encrypts in place, writes, and counts the packet. */
+    encrypt(packet: Buffer): void;
+  }
+
+  export interface Decipher {
+    /** Number of packets received, the current one included. */
+    readonly inSeqno: number;
+    _onPayload: PayloadHandler;
+  }
+
+  /** `undefined`: go on; `false`: go on with the next decipher; a number: the position to go on from. */
+  export type PayloadHandler = (payload: Buffer) => number | false | undefined;
+
+  export interface Algorithms {
+    readonly cipher: readonly string[];
+    readonly mac: readonly string[];
+    readonly compress: readonly string[];
+    readonly lang: readonly string[];
+  }
+
+  export interface Offer {
+    readonly kex: readonly string[];
+    readonly serverHostKey: readonly string[];
+    readonly cs: Algorithms;
+    readonly sc: Algorithms;
+  }
+
+  export interface ProtocolConfig {
+    readonly server: boolean;
+    readonly hostKeys?: Readonly<Record<string, unknown>>;
+    readonly ident?: string;
+    readonly offer?: Offer;
+    readonly messageHandlers?: {
+      readonly DISCONNECT?: (protocol: Protocol, code: number, text: string) => void;
+    };
+    readonly onWrite: (bytes: Uint8Array) => void;
+    readonly onError: (error: Error) => void;
+    readonly onHeader?: () => void;
+    readonly onHandshakeComplete?: () => void;
+  }
+
+  export default class Protocol {
+    constructor(config: ProtocolConfig);
+    /** Set from the moment our KEXINIT is sent until both sides have switched keys. */
+    readonly _kexinit: Buffer | undefined;
+    readonly _kex: Kex | undefined;
+    readonly _cipher: Cipher;
+    readonly _decipher: Decipher | undefined;
+    _onPayload: PayloadHandler;
+    _skipNextInboundPacket: boolean;
+    start: () => void;
+    parse(chunk: Buffer, from: number, to: number): void;
+    rekey(): void;
+    cleanup(): void;
+  }
+}
+
+declare module "ssh2/lib/protocol/crypto.js" {
+  const crypto: {
+    /** Whether the native binding is loaded. */
+    readonly bindingAvailable: boolean;
+    /** The WebAssembly part, which chacha20-poly1305 needs without the binding. */
+    readonly init: Promise<void>;
+  };
+  export default crypto;
+}
+
+declare module "ssh2/lib/protocol/keyParser.js" {
+  export interface ParsedKey {
+    readonly type: string;
+    getPrivatePEM(): string | null;
+    getPublicSSH(): Buffer;
+  }
+  const keyParser: {
+    parseKey(data: string | Buffer): ParsedKey | readonly ParsedKey[] | Error;
+  };
+  export default keyParser;
+}

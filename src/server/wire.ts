@@ -1,0 +1,231 @@
+import crypto from "ssh2/lib/protocol/crypto.js";
+import Protocol, { type Offer } from "ssh2/lib/protocol/Protocol.js";
+import { CLIENT_SIGNATURES, offerFor } from "./algorithms.ts";
+import type { HostKeys } from "./host-keys.ts";
+import { IdentLine } from "./ident.ts";
+import { DISCONNECT, type DisconnectCode, MSG, message, ProtocolError, Reader } from "./protocol.ts";
+
+/** What happens on the wire. A handler that throws {@link ProtocolError} ends the connection with its text. */
+export interface WireHandler {
+  /** Encrypted or plain bytes for the client, in order. The buffer is given away. */
+  write(bytes: Uint8Array): void;
+  /** A decrypted message after the first key exchange. The buffer is a view, valid until this returns. */
+  message(payload: Buffer): void;
+  /** Keys are being exchanged: messages are held back until {@link ready}. */
+  exchanging(): void;
+  /** Keys are in use; the first time, the client may log in. */
+  ready(): void;
+  /** The client broke the protocol; it has been told, and nothing more is sent or received. */
+  failed(error: ProtocolError): void;
+}
+
+export interface Wire {
+  /** Hash of the first key exchange, which signatures are bound to. */
+  readonly sessionId: Buffer;
+  /** Whether messages are held back. Data should wait; see {@link WireHandler.ready}. */
+  readonly busy: boolean;
+  /** Sends our identification line. */
+  start(): void;
+  receive(chunk: Buffer): void;
+  send(payload: Buffer): void;
+  /** SSH_MSG_CHANNEL_DATA; the bytes are copied. */
+  sendData(recipient: number, data: Uint8Array): void;
+  /** The client sent something that nobody here knows (RFC 4253 §11.4). */
+  unimplemented(): void;
+  /** Says why, and falls silent. */
+  disconnect(code: DisconnectCode, text: string): void;
+  /** Falls silent without a word. Idempotent. */
+  silence(): void;
+}
+
+/** The version is left out on purpose; it would only help those who look for old ones. */
+const IDENT = "lazyssh";
+
+/** Held back during a key exchange are answers and window adjustments only; a client that needs more misbehaves. */
+const MOST_HELD = 1024 * 1024;
+
+/** Ends ssh2's loop over the rest of a chunk. */
+const ENOUGH = Number.POSITIVE_INFINITY;
+
+/** Where ssh2 puts the payload into a packet: after its length and the padding's. */
+const PAYLOAD_AT = 5;
+
+/** Resolves when every cipher can be used. Await it once before the first {@link createWire}. */
+export const wireReady: Promise<void> = crypto.init;
+
+/** Whether ciphers run in ssh2's native binding; without it they cost about a third more CPU. */
+export const hasNativeCiphers: boolean = crypto.bindingAvailable;
+
+/**
+ * The packet layer, key exchange and ciphers of ssh2 (RFC 4253), and nothing above them: what ssh2 makes of messages
+ * after the key exchange is replaced, because it neither keeps a request's algorithm name, nor refuses malformed
+ * input alike, nor bounds what it queues.
+ */
+export function createWire(hostKeys: HostKeys, handler: WireHandler): Wire {
+  const offer = offerFor(Object.keys(hostKeys));
+  const ident = new IdentLine();
+  let identified = false;
+  let dead = false;
+  let wantsExtInfo = false;
+  let ready = false;
+  let held: Buffer[] = [];
+  let heldBytes = 0;
+
+  const protocol = new Protocol({
+    server: true,
+    hostKeys,
+    ident: IDENT,
+    // ssh2 adds to the object it is given.
+    offer: { ...offer },
+    messageHandlers: {
+      DISCONNECT: (_, code, text) => handler.message(message(MSG.DISCONNECT, code, text, "")),
+    },
+    onWrite: (bytes) => handler.write(bytes),
+    onError: (error) => fail(new ProtocolError(error.message, DISCONNECT.KEY_EXCHANGE_FAILED)),
+    onHeader: () => watchFirstKexInit(),
+    onHandshakeComplete: () => keysInUse(),
+  });
+  const exchangeKeys = protocol._onPayload;
+  protocol._onPayload = (payload) => {
+    if (payload.length === 0) return undefined;
+    if (payload[0] === MSG.KEXINIT) {
+      handler.exchanging();
+      return exchangeKeys(payload);
+    }
+    handler.message(payload);
+    return dead ? ENOUGH : undefined;
+  };
+
+  /** Mends two things in ssh2's first key exchange: which guesses are wrong, and what EXT_INFO says. */
+  function watchFirstKexInit(): void {
+    const decipher = protocol._decipher;
+    if (!decipher) return;
+    const next = decipher._onPayload;
+    decipher._onPayload = (payload) => {
+      const guessFailed = payload[0] === MSG.KEXINIT && guessedWrong(payload, offer);
+      const result = next(payload);
+      if (payload[0] === MSG.KEXINIT && protocol._kex && !dead) {
+        protocol._skipNextInboundPacket = guessFailed;
+        wantsExtInfo = protocol._kex.remoteExtInfoEnabled;
+        protocol._kex.remoteExtInfoEnabled = false;
+      }
+      return dead ? ENOUGH : result;
+    };
+  }
+
+  function keysInUse(): void {
+    if (dead) return;
+    if (!ready) {
+      ready = true;
+      // RFC 8308 §2.4: the first message after the new keys, or none.
+      if (wantsExtInfo) send(message(MSG.EXT_INFO, 1, "server-sig-algs", CLIENT_SIGNATURES.join(",")));
+    }
+    const waiting = held;
+    held = [];
+    heldBytes = 0;
+    for (const payload of waiting) send(payload);
+    handler.ready();
+  }
+
+  function encrypt(payload: Buffer): void {
+    const packet = protocol._cipher.allocPacket(payload.length);
+    packet.set(payload, PAYLOAD_AT);
+    protocol._cipher.encrypt(packet);
+  }
+
+  function send(payload: Buffer): void {
+    if (dead) return;
+    if (protocol._kexinit === undefined) {
+      encrypt(payload);
+      return;
+    }
+    heldBytes += payload.length;
+    if (heldBytes > MOST_HELD) fail(new ProtocolError("too many requests during a key exchange"));
+    else held.push(payload);
+  }
+
+  function disconnect(code: DisconnectCode, text: string): void {
+    if (dead) return;
+    // Before the client's identification it could not tell this from noise.
+    if (identified) encrypt(message(MSG.DISCONNECT, code, text, ""));
+    silence();
+  }
+
+  function silence(): void {
+    dead = true;
+    held = [];
+    protocol.cleanup();
+  }
+
+  function fail(error: ProtocolError): void {
+    if (dead) return;
+    disconnect(error.code, error.message);
+    handler.failed(error);
+  }
+
+  return {
+    get sessionId() {
+      const id = protocol._kex?.sessionID;
+      if (!id) throw new ProtocolError("there is no session before the key exchange");
+      return id;
+    },
+    get busy() {
+      return protocol._kexinit !== undefined;
+    },
+    start: () => protocol.start(),
+
+    receive(chunk) {
+      if (dead) return;
+      try {
+        if (identified) return protocol.parse(chunk, 0, chunk.length);
+        const found = ident.take(chunk);
+        if (!found) return;
+        identified = true;
+        // ssh2 loses pieces of a line that comes in more than two: it gets it whole.
+        protocol.parse(found.line, 0, found.line.length);
+        if (!dead && found.rest.length > 0) protocol.parse(found.rest, 0, found.rest.length);
+      } catch (error) {
+        fail(error instanceof ProtocolError ? error : new ProtocolError(describe(error)));
+      }
+    },
+
+    send,
+
+    sendData(recipient, data) {
+      if (dead) return;
+      const packet = protocol._cipher.allocPacket(9 + data.length);
+      packet[PAYLOAD_AT] = MSG.CHANNEL_DATA;
+      packet.writeUInt32BE(recipient, PAYLOAD_AT + 1);
+      packet.writeUInt32BE(data.length, PAYLOAD_AT + 5);
+      packet.set(data, PAYLOAD_AT + 9);
+      protocol._cipher.encrypt(packet);
+    },
+
+    unimplemented() {
+      const received = protocol._decipher?.inSeqno ?? 0;
+      send(message(MSG.UNIMPLEMENTED, (received - 1) >>> 0));
+    },
+
+    disconnect,
+    silence,
+  };
+}
+
+/**
+ * RFC 4253 §7: a guess is wrong unless both sides prefer the same key exchange and the same host key algorithm. ssh2
+ * compares with what was agreed on, which makes dropbear wait for ever.
+ */
+function guessedWrong(kexInit: Buffer, offer: Offer): boolean {
+  const fields = new Reader(kexInit, 17);
+  const kex = fields.nameList();
+  const hostKey = fields.nameList();
+  for (let lists = 2; lists < 10; lists++) fields.string();
+  const follows = fields.boolean();
+  return follows && (kex[0] !== offer.kex[0] || hostKey[0] !== offer.serverHostKey[0]);
+}
+
+function describe(error: unknown): string {
+  return error instanceof Error
+    ? `the client sent a bad packet (${error.message})`
+    : "the client sent a bad packet";
+}
