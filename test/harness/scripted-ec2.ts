@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 
 /** A request as EC2's query protocol carries it. */
-export interface Ec2Request {
+interface Ec2Request {
   readonly action: string;
   /** Every form parameter but Action and Version, for example `Filter.1.Name`. */
   readonly params: Readonly<Record<string, string>>;

@@ -4,8 +4,8 @@ import { LazysshError, messageOf } from "../../util/errors.ts";
 import type { Progress } from "../provider.ts";
 import type { Ec2 } from "./client.ts";
 import { type IdentifiedInstance, machineOf } from "./machine.ts";
+import { assertOutlives } from "./outlive.ts";
 import {
-  assertOutlives,
   attachmentTo,
   type KnownVolume,
   lookAtVolumes,
@@ -44,7 +44,7 @@ async function attachOne(
   const { volumeId, deviceName } = known.wanted;
   const already = attachmentTo(known.volume, instance);
   if (already) {
-    assertOutlives(already, volumeId, target);
+    assertOutlives(already, volumeId, instance, target);
     // A cloud that tells no state of the attachment lists it once it stands.
     const state = already.State ?? "attached";
     return state === "attached" ? undefined : `${volumeId} is ${state} (${instance}, ${deviceName})`;
@@ -60,7 +60,7 @@ async function attachOne(
   } catch (error) {
     return refused(context, instance, known, error);
   }
-  assertOutlives({ InstanceId: instance, ...attachment }, volumeId, target);
+  assertOutlives(attachment, volumeId, instance, target);
   if (attachment.State === "attached") return undefined;
   return `${volumeId} is ${attachment.State ?? "attaching"} (${instance}, ${deviceName})`;
 }

@@ -6,9 +6,10 @@ import { attachVolumes } from "./attach.ts";
 import { createEc2, type Timeouts } from "./client.ts";
 import { isTokenSpent } from "./errors.ts";
 import { type IdentifiedInstance, instancesOf, isOwn, machineOf, tokenOf } from "./machine.ts";
+import { type EndangeredVolume, endangeredWith, wouldBeDeleted } from "./outlive.ts";
 import { remedyFor } from "./remedy.ts";
 import { launchFilters, ownFilters, runInstancesInput } from "./request.ts";
-import { assertOutlives, attachmentTo, lookAtVolumes, obstacleOf, progressOf } from "./volumes.ts";
+import { lookAtVolumes, obstacleOf, progressOf } from "./volumes.ts";
 
 const PAGE = 1000;
 
@@ -25,6 +26,8 @@ export function createAwsEc2Provider(
 ): Provider {
   const ec2 = createEc2(target, timeouts);
   const { owner } = context;
+  /** By machine that must not be terminated as it is. */
+  const endangered = new Map<string, readonly EndangeredVolume[]>();
   const toMachine = (instance: IdentifiedInstance): Machine => machineOf(instance, target.address);
 
   async function describe(id: string, signal: AbortSignal): Promise<IdentifiedInstance> {
@@ -99,12 +102,18 @@ export function createAwsEc2Provider(
 
     async destroy(id, signal) {
       signal.throwIfAborted();
-      await assertVolumesOutlive(id, signal);
+      const volumes = await endangeredWith(id, ec2, target, signal);
+      const [first] = volumes;
+      if (first) {
+        endangered.set(id, volumes);
+        throw wouldBeDeleted(first.volumeId, id, target);
+      }
+      endangered.delete(id);
       await ec2.terminateInstances({ InstanceIds: [id] }, signal);
     },
 
     remedy(id, token) {
-      return remedyFor(target, id, token);
+      return remedyFor(target, id, token, endangered.get(id ?? ""));
     },
 
     async list(signal) {
@@ -115,22 +124,4 @@ export function createAwsEc2Provider(
         .filter(({ phase }) => phase !== "gone");
     },
   };
-
-  /** What lives on the volumes must not end with the machine, whatever was changed behind our back. */
-  async function assertVolumesOutlive(id: string, signal: AbortSignal): Promise<void> {
-    await Promise.all(
-      target.attachVolumes.map(async (wanted) => {
-        // One by one, so that a volume that is gone does not hide the others.
-        const one = { ...target, attachVolumes: [wanted] };
-        const known = await lookAtVolumes(ec2, one, signal).catch((error: unknown) => {
-          if (error instanceof LazysshError && error.code === "BAD_REQUEST") return [];
-          throw error;
-        });
-        for (const { volume } of known) {
-          const attachment = attachmentTo(volume, id);
-          if (attachment) assertOutlives(attachment, wanted.volumeId, target);
-        }
-      }),
-    );
-  }
 }

@@ -1,17 +1,33 @@
 import type { AwsEc2Target } from "../../config/types.ts";
+import type { EndangeredVolume } from "./outlive.ts";
 
-/** The `aws` command by which a person ends a machine; by launch token, the one that finds it, while no id is known. */
-export function remedyFor(target: AwsEc2Target, id: string | undefined, token: string): string {
-  const options = [
+/**
+ * The `aws` command by which a person ends a machine; by launch token, the one that finds it, while no id is known.
+ * Volumes that would be deleted with the machine are saved first.
+ */
+export function remedyFor(
+  target: AwsEc2Target,
+  id: string | undefined,
+  token: string,
+  endangered: readonly EndangeredVolume[] = [],
+): string {
+  const aws = (...words: string[]): string =>
+    ["aws", "ec2", ...words, ...optionsFor(target)].map(quote).join(" ");
+  if (id === undefined) return aws("describe-instances", "--filters", `Name=client-token,Values=${token}`);
+  const terminate = aws("terminate-instances", "--instance-ids", id);
+  if (endangered.length === 0) return terminate;
+  const keep = endangered.map(({ device }) => ({ DeviceName: device, Ebs: { DeleteOnTermination: false } }));
+  const mappings = JSON.stringify(keep);
+  const save = aws("modify-instance-attribute", "--instance-id", id, "--block-device-mappings", mappings);
+  return `${save} && ${terminate}`;
+}
+
+function optionsFor(target: AwsEc2Target): string[] {
+  return [
     ...(target.region === undefined ? [] : ["--region", target.region]),
     ...(target.profile === undefined ? [] : ["--profile", target.profile]),
     ...(target.endpoint === undefined ? [] : ["--endpoint-url", target.endpoint]),
   ];
-  const command =
-    id === undefined
-      ? ["describe-instances", "--filters", `Name=client-token,Values=${token}`]
-      : ["terminate-instances", "--instance-ids", id];
-  return ["aws", "ec2", ...command, ...options].map(quote).join(" ");
 }
 
 /** A word as a POSIX shell takes it unchanged. */

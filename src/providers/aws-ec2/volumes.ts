@@ -74,22 +74,6 @@ export function attachmentTo(volume: Volume, instance: string): VolumeAttachment
   return attachmentsOf(volume).find(({ InstanceId }) => InstanceId === instance);
 }
 
-/**
- * Makes sure that ending the instance will leave the volume.
- *
- * @throws LazysshError `VOLUME_MISMATCH` when the cloud says that it would be deleted with it.
- */
-export function assertOutlives(attachment: VolumeAttachment, volumeId: string, target: AwsEc2Target): void {
-  if (attachment.DeleteOnTermination !== true) return;
-  const instance = attachment.InstanceId ?? "its instance";
-  throw new LazysshError(
-    "VOLUME_MISMATCH",
-    `target ${target.name}: volume ${volumeId} would be DELETED together with ${instance} (DeleteOnTermination is true), ` +
-      `so ${instance} is neither used nor terminated. Set DeleteOnTermination to false with "aws ec2 ` +
-      `modify-instance-attribute", or detach the volume; then it goes on by itself`,
-  );
-}
-
 export function zoneMismatch(
   target: AwsEc2Target,
   volumeId: string,

@@ -14,3 +14,11 @@ test("while no id is known, the command finds the machine by its token", () => {
     "aws ec2 describe-instances --filters Name=client-token,Values=token-1",
   );
 });
+
+test("volumes that would be deleted with the machine are saved first", () => {
+  expect(remedyFor(targetWith(), "i-1", "token-1", [{ volumeId: "vol-1", device: "/dev/sdf" }])).toBe(
+    "aws ec2 modify-instance-attribute --instance-id i-1 --block-device-mappings " +
+      `'[{"DeviceName":"/dev/sdf","Ebs":{"DeleteOnTermination":false}}]' --region us-west-2 && ` +
+      "aws ec2 terminate-instances --instance-ids i-1 --region us-west-2",
+  );
+});

@@ -250,10 +250,17 @@ describe("a volume that would be deleted with the instance", () => {
   test("keeps the instance from being terminated", async () => {
     ec2.on("DescribeVolumes", describeVolumesXml(doomed));
     ec2.on("TerminateInstances", ec2Success("TerminateInstances", "<instancesSet/>"));
-    const error = await failureOf(provider().destroy("i-1", never));
+    const verbs = provider();
+    const error = await failureOf(verbs.destroy("i-1", never));
     expect(error.code).toBe("VOLUME_MISMATCH");
     expect(error.message).toContain("modify-instance-attribute");
     expect(actions()).not.toContain("TerminateInstances");
+    expect(verbs.remedy("i-1", "t")).toMatch(
+      /^aws ec2 modify-instance-attribute .* && aws ec2 terminate-instances /,
+    );
+    ec2.on("DescribeVolumes", describeVolumesXml(volumeXml("vol-1", "in-use", { instance: "i-1" })));
+    await verbs.destroy("i-1", never);
+    expect(verbs.remedy("i-1", "t")).toMatch(/^aws ec2 terminate-instances /);
   });
 
   test("of another instance is none of our business", async () => {
