@@ -48,7 +48,12 @@ export function messageOf(error: unknown): string {
   if (error instanceof AggregateError && error.message === "" && error.errors.length > 0) {
     return error.errors.map(messageOf).join("; ");
   }
-  return error instanceof Error ? error.message : String(error);
+  if (error instanceof Error) return error.message;
+  try {
+    return String(error);
+  } catch {
+    return "something that cannot be shown was thrown";
+  }
 }
 
 /** A caught value as a {@link LazysshError}: itself when it is one, else wrapped as `INTERNAL`. */

@@ -155,6 +155,7 @@ describe("errors", () => {
     const known = new LazysshError("NO_CAPACITY", "none left");
     expect(asLazysshError(known)).toBe(known);
     expect(asLazysshError("odd")).toMatchObject({ code: "INTERNAL", message: "odd" });
+    expect(messageOf(Object.create(null))).toBe("something that cannot be shown was thrown");
     expect(messageOf(new AggregateError([new Error("a"), new Error("b")], ""))).toBe("a; b");
   });
 });

@@ -1,0 +1,206 @@
+import { describe, expect, it } from "vitest";
+import { type Scene, type SceneOptions, startScene } from "../harness/scene.ts";
+import { eventually } from "../harness/world.ts";
+
+/** Two seconds, and what a busy machine may take on top. */
+const SOON_MS = 5_000;
+
+async function scene(options: SceneOptions = {}): Promise<Scene> {
+  return startScene(options);
+}
+
+describe("one machine for everybody", () => {
+  it("starts it once for twenty clients at once, and answers all of them", async () => {
+    await using s = await scene();
+    const results = await Promise.all(Array.from({ length: 20 }, (_, n) => s.ssh(`echo client ${n}`)));
+    expect(results.map(({ code }) => code)).toEqual(Array(20).fill(0));
+    expect(results.map(({ stdout }) => stdout.toString())).toEqual(
+      Array.from({ length: 20 }, (_, n) => `client ${n}\n`),
+    );
+    expect(s.calls("RunInstances")).toBe(1);
+    await s.quiet();
+  }, 60_000);
+
+  it("gives each connection one of its own with shared = false", async () => {
+    await using s = await scene({ target: { shared: "false" }, volume: false });
+    const results = await Promise.all(Array.from({ length: 3 }, () => s.ssh("pwd")));
+    expect(results.map(({ code }) => code)).toEqual([0, 0, 0]);
+    expect(new Set(results.map(({ stdout }) => stdout.toString())).size).toBe(3);
+    expect(s.calls("RunInstances")).toBe(3);
+    await s.quiet();
+  }, 60_000);
+
+  it("gives the channels of one connection the same machine with shared = false", async () => {
+    await using s = await scene({ target: { shared: "false" }, volume: false });
+    const port = s.world.guestPort;
+    // One connection to the jump host with two channels: two local forwards through it.
+    const forwards = ["-L", `127.0.0.1:0:archiver:${port}`, "-L", `127.0.0.1:0:archiver:${port}`];
+    const master = s.start("ssh", ["-F", s.sshConfig, "-v", "-N", ...forwards, "lazyssh"]);
+    let said = "";
+    master.process.stderr.on("data", (chunk: Buffer) => {
+      said += chunk.toString();
+    });
+    const ports = await eventually("two local ports", () => {
+      const found = [...said.matchAll(/Local forwarding listening on 127\.0\.0\.1 port (\d+)/g)].map(
+        (m) => m[1],
+      );
+      return found.length === 2 && found;
+    });
+    const results = await Promise.all(
+      ports.map((local) =>
+        s.ssh("pwd", { args: ["-o", "ProxyJump=none", "-o", "HostName=127.0.0.1", "-o", `Port=${local}`] }),
+      ),
+    );
+    expect(results.map(({ code, stderr }) => [code, stderr])).toEqual([
+      [0, ""],
+      [0, ""],
+    ]);
+    expect(s.calls("RunInstances")).toBe(1);
+  }, 60_000);
+});
+
+describe("when the last client has gone", () => {
+  it("terminates the machine within two seconds and the volume becomes available", async () => {
+    await using s = await scene();
+    expect((await s.ssh("true")).code).toBe(0);
+    const left = Date.now();
+    await s.quiet(SOON_MS);
+    const asked = s.world
+      .state()
+      .events.find(({ type, action }) => type === "call" && action === "TerminateInstances");
+    expect((asked?.at ?? Number.NaN) - left).toBeLessThan(2_000);
+  });
+
+  it("keeps the machine while it lingers, and gives the same one to who comes back", async () => {
+    await using s = await scene({ target: { linger: '"3s"' } });
+    const first = await s.ssh("pwd");
+    const second = await s.ssh("pwd");
+    expect(second.stdout.toString()).toBe(first.stdout.toString());
+    expect(s.calls("RunInstances")).toBe(1);
+    const left = Date.now();
+    expect(s.running()).toHaveLength(1);
+    await s.quiet(3_000 + SOON_MS);
+    const asked = s.world
+      .state()
+      .events.find(({ type, action }) => type === "call" && action === "TerminateInstances");
+    expect((asked?.at ?? 0) - left).toBeGreaterThan(2_500);
+  });
+
+  it("gives who comes back while it is being stopped a new machine, after the volume is free", async () => {
+    await using s = await scene({ world: { delays: { shutdownMs: 1_500, detachMs: 500 } } });
+    expect((await s.ssh("echo first > ~/volume/file")).code).toBe(0);
+    await eventually("the machine to shut down", () =>
+      s.running().some(({ state }) => state === "shutting-down"),
+    );
+    const { code, stdout, stderr } = await s.ssh("cat ~/volume/file");
+    expect([code, stdout.toString(), stderr]).toEqual([0, "first\n", ""]);
+    expect(s.calls("RunInstances")).toBe(2);
+    expect(s.calls("AttachVolume")).toBe(2);
+    await s.quiet();
+  });
+
+  it("cancels the start when the only client goes away meanwhile", async () => {
+    await using s = await scene({ world: { delays: { pendingMs: 60_000 } } });
+    const client = s.start("ssh", ["-F", s.sshConfig, "-J", "lazyssh", "archiver", "true"]);
+    await eventually("the order", () => s.running().length === 1);
+    client.process.kill("SIGKILL");
+    await s.quiet(SOON_MS);
+  });
+});
+
+describe("when the start fails, every client sees the cause, nothing stays, and the next start works", () => {
+  const cases: [string, Parameters<Scene["world"]["faults"]["set"]>[0], SceneOptions, RegExp][] = [
+    ["no capacity", [{ action: "RunInstances", kind: "capacity" }], {}, /capacity/i],
+    [
+      "an image that does not exist",
+      [],
+      { target: { image_id: '"ami-00000000000000000"' } },
+      /image ami-00000000000000000/,
+    ],
+    [
+      "a machine that dies while pending",
+      [
+        {
+          action: "RunInstances",
+          kind: "dies-pending",
+          code: "Client.VolumeLimitExceeded",
+          reason: "Volume limit exceeded",
+        },
+      ],
+      {},
+      /Volume limit exceeded/,
+    ],
+    [
+      "a port that never opens",
+      [{ action: "RunInstances", kind: "never-opens" }],
+      { target: { boot_timeout: '"3s"' } },
+      /not ready within 3 s.*refuses connections/,
+    ],
+    [
+      "a port that opens and never says a word",
+      [{ action: "RunInstances", kind: "silent" }],
+      { target: { boot_timeout: '"3s"', ready: '"ssh"' } },
+      /not ready within 3 s/,
+    ],
+    [
+      "missing permission",
+      [{ action: "RunInstances", kind: "error", code: "UnauthorizedOperation", status: 403 }],
+      {},
+      /RunInstances/,
+    ],
+  ];
+
+  it.each(cases)(
+    "%s",
+    async (_, faults, options, cause) => {
+      await using s = await scene(options);
+      s.world.faults.set(faults);
+      const started = Date.now();
+      const results = await Promise.all([s.ssh("true"), s.ssh("true"), s.ssh("true")]);
+      expect(Date.now() - started).toBeLessThan(15_000);
+      for (const { code, stderr } of results) {
+        expect(code).toBe(255);
+        expect(stderr).toMatch(cause);
+      }
+      await s.quiet();
+      s.world.faults.clear();
+      if (options.target?.image_id === undefined)
+        expect((await s.ssh("echo works")).stdout.toString()).toBe("works\n");
+      expect(s.jump.process.exitCode).toBeNull();
+    },
+    60_000,
+  );
+
+  it("waits for a volume that somebody else holds before it orders anything, and says who", async () => {
+    await using s = await scene({ target: { boot_timeout: '"2s"' } });
+    const { RunInstancesCommand, AttachVolumeCommand, TerminateInstancesCommand } = await import(
+      "@aws-sdk/client-ec2"
+    );
+    const { ec2Client } = await import("../harness/world.ts");
+    const ec2 = ec2Client(s.world);
+    const { Instances } = await ec2.send(
+      new RunInstancesCommand({
+        ImageId: "ami-0123456789abcdef0",
+        InstanceType: "t4g.nano",
+        MinCount: 1,
+        MaxCount: 1,
+        Placement: { AvailabilityZone: "us-west-2d" },
+      }),
+    );
+    const holder = Instances?.[0]?.InstanceId ?? "";
+    await eventually("the other machine to run", () => s.running()[0]?.state === "running");
+    await ec2.send(
+      new AttachVolumeCommand({ InstanceId: holder, VolumeId: s.world.volumeId, Device: "/dev/sdf" }),
+    );
+    const refused = await s.ssh("true");
+    expect(refused.stderr).toContain(s.world.volumeId);
+    expect(refused.stderr).toContain(holder);
+    expect(s.calls("RunInstances")).toBe(1);
+    const waiting = s.ssh("echo mine");
+    await s.jump.logged("machine.state", ({ to }) => to === "preparing");
+    await ec2.send(new TerminateInstancesCommand({ InstanceIds: [holder] }));
+    const { stdout } = await waiting;
+    expect(stdout.toString()).toBe("mine\n");
+    ec2.destroy();
+  }, 60_000);
+});

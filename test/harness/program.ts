@@ -1,0 +1,90 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { devCredentialsEnv } from "../../src/dev/index.ts";
+import { eventually } from "./world.ts";
+
+/** The built program: `npm test` builds it first. */
+const LAZYSSH = fileURLToPath(new URL("../../dist/main.js", import.meta.url));
+
+export interface Ended {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** One log line, parsed. */
+export type LogLine = Readonly<Record<string, unknown>> & { readonly msg: string };
+
+export interface Program extends AsyncDisposable {
+  readonly process: ChildProcess;
+  /** Log lines so far. */
+  readonly log: LogLine[];
+  readonly ended: Promise<Ended>;
+  /** The first log line with this `msg`, now or to come. */
+  logged(msg: string, matches?: (line: LogLine) => boolean): Promise<LogLine>;
+  /** SIGTERM, and the end. */
+  stop(): Promise<Ended>;
+  kill(signal: NodeJS.Signals): void;
+}
+
+export interface ProgramOptions {
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  readonly cwd?: string;
+}
+
+/** Starts the built `lazyssh` in a process of its own; ended with SIGKILL when disposed before its end. */
+export function startProgram(args: readonly string[], options: ProgramOptions = {}): Program {
+  const child = spawn(process.execPath, [LAZYSSH, ...args], {
+    env: { ...process.env, ...devCredentialsEnv, ...options.env },
+    stdio: ["ignore", "pipe", "pipe"],
+    ...(options.cwd !== undefined && { cwd: options.cwd }),
+  });
+  let stdout = "";
+  let stderr = "";
+  const log: LogLine[] = [];
+  child.stdout.on("data", (chunk: Buffer) => {
+    stdout += chunk.toString();
+  });
+  createInterface({ input: child.stderr }).on("line", (line) => {
+    stderr += `${line}\n`;
+    if (line.startsWith("{")) log.push(JSON.parse(line) as LogLine);
+  });
+  const ended = new Promise<Ended>((resolve, reject) => {
+    child.once("error", reject);
+    child.once("close", (code, signal) => resolve({ code, signal, stdout, stderr }));
+  });
+  const kill = (signal: NodeJS.Signals) => void child.kill(signal);
+  return {
+    process: child,
+    log,
+    ended,
+    kill,
+    async logged(msg, matches = () => true) {
+      const over = () => {
+        if (child.exitCode !== null)
+          throw new Error(`lazyssh ended with ${child.exitCode}:\n${stderr}${stdout}`);
+      };
+      return eventually(`a log line ${msg}`, () => {
+        const found = log.find((line) => line.msg === msg && matches(line));
+        if (!found) over();
+        return found;
+      });
+    },
+    async stop() {
+      kill("SIGTERM");
+      return ended;
+    },
+    async [Symbol.asyncDispose]() {
+      if (child.exitCode === null && child.signalCode === null) kill("SIGKILL");
+      await ended;
+    },
+  };
+}
+
+/** Runs the built `lazyssh` to its end. */
+export async function runProgram(args: readonly string[], options: ProgramOptions = {}): Promise<Ended> {
+  await using program = startProgram(args, options);
+  return await program.ended;
+}
