@@ -1,0 +1,87 @@
+import { formatDecimal, safeInteger } from "../evaluate/decimal.ts";
+import { kindName, toBool, toNumber, toText, type Value } from "../evaluate/value.ts";
+
+export type Conversion<T> =
+  | { readonly ok: true; readonly value: T; readonly warning?: string }
+  | { readonly ok: false; readonly problem: string };
+
+/** How the value of an argument is read. */
+export interface ValueType<T> {
+  /** What the manual calls it: "string", "number", "duration" … */
+  readonly name: string;
+  /** `value` is neither null nor unknown. The words of a problem hold nothing of a sensitive value. */
+  readonly convert: (value: Value) => Conversion<T>;
+}
+
+export function ok<T>(value: T, warning?: string): Conversion<T> {
+  return warning === undefined ? { ok: true, value } : { ok: true, value, warning };
+}
+
+export function no(problem: string): Conversion<never> {
+  return { ok: false, problem };
+}
+
+/** Numbers and bools become strings, as HCL converts them. */
+export const text: ValueType<string> = {
+  name: "string",
+  convert: (value) => {
+    const content = toText(value);
+    return content === undefined ? no(`A string is needed; this is ${kindName(value)}.`) : ok(content);
+  },
+};
+
+export const boolean: ValueType<boolean> = {
+  name: "bool",
+  convert: (value) => {
+    const content = toBool(value);
+    return content === undefined ? no(`true or false is needed; this is ${quoted(value)}.`) : ok(content);
+  },
+};
+
+/** A whole number; a string that is one will do. */
+export function wholeNumber(least: number, most: number): ValueType<number> {
+  return {
+    name: "number",
+    convert: (value) => {
+      const decimal = toNumber(value);
+      if (decimal === undefined) return no(`A number is needed; this is ${quoted(value)}.`);
+      const whole = safeInteger(decimal);
+      if (whole !== undefined && whole >= least && whole <= most) return ok(whole);
+      const given = value.sensitive ? "" : ` (this is ${shortened(formatDecimal(decimal))})`;
+      return no(`The value must be a whole number, between ${least} and ${most} inclusive${given}.`);
+    },
+  };
+}
+
+/** A string that must be one of a few. */
+export function oneOf<T extends string>(...choices: readonly T[]): ValueType<T> {
+  const list = choices.map((choice) => `"${choice}"`).join(", ");
+  return refined(text, list.replaceAll(",", " or").replace(/ or(?=.* or)/g, ","), (given) => {
+    const choice = choices.find((one) => one === given);
+    return choice === undefined ? no(`It must be one of ${list}.`) : ok(choice);
+  });
+}
+
+/** A type whose values are read on from another's. */
+export function refined<T, U>(
+  base: ValueType<T>,
+  name: string,
+  refine: (value: T) => Conversion<U>,
+): ValueType<U> {
+  return {
+    name,
+    convert: (value) => {
+      const plain = base.convert(value);
+      return plain.ok ? refine(plain.value) : plain;
+    },
+  };
+}
+
+function quoted(value: Value): string {
+  const content = value.kind === "string" && !value.sensitive ? value.value : undefined;
+  return content === undefined ? kindName(value) : `the string ${JSON.stringify(shortened(content))}`;
+}
+
+function shortened(content: string): string {
+  return content.length > 40 ? `${content.slice(0, 40)}…` : content;
+}

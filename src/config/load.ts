@@ -1,0 +1,121 @@
+import { readFile } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
+import { messageOf } from "../util/errors.ts";
+import { Decoder } from "./decode/decoder.ts";
+import { type Diagnostic, Findings } from "./diagnostic.ts";
+import { createEvaluator } from "./evaluate/functions.ts";
+import { createScope, type GivenInputs } from "./inputs.ts";
+import { decodeConfig, publicWords, sensitiveNames } from "./schema/config.ts";
+import { decodeSource, type SourceText } from "./source.ts";
+import { Sources } from "./sources.ts";
+import { parseSource } from "./syntax/body.ts";
+import type { Config } from "./types.ts";
+
+export interface LoadOptions {
+  /** Path of the file, as the user named it: so it is named in diagnostics. */
+  readonly file: string;
+  /** For `env()` and for `LAZYSSH_VAR_…`. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Values of variables, from `-var name=value`. */
+  readonly vars?: Readonly<Record<string, string>>;
+}
+
+/**
+ * A configuration, or none because of errors among the diagnostics. Diagnostics are in the order of the file;
+ * with a configuration they are warnings only.
+ */
+export interface ConfigResult {
+  readonly config: Config | undefined;
+  readonly diagnostics: readonly Diagnostic[];
+  /** For `renderDiagnostics` and `diagnosticsToJson`. */
+  readonly sources: Sources;
+}
+
+/** Reads and checks a configuration file. Never throws: a file that cannot be read is a diagnostic too. */
+export async function loadConfig(options: LoadOptions): Promise<ConfigResult> {
+  try {
+    return parseConfig(await readFile(options.file), options);
+  } catch (error) {
+    const diagnostic: Diagnostic = {
+      severity: "error",
+      ...unreadable(options.file, error),
+      range: undefined,
+    };
+    return {
+      config: undefined,
+      diagnostics: [diagnostic],
+      sources: new Sources(sensitiveNames, publicWords),
+    };
+  }
+}
+
+/** Like {@link loadConfig}, of bytes at hand. `file()` and `templatefile()` still read, relative to the folder of `file`. */
+export function parseConfig(bytes: Uint8Array, { file, env, vars = {} }: LoadOptions): ConfigResult {
+  const findings = new Findings();
+  const sources = new Sources(sensitiveNames, publicWords);
+  const decoded = decodeSource(file, bytes);
+  if (!decoded.ok) reportEncoding(decoded.source, decoded.badByte, findings);
+  const folder = dirname(resolve(file));
+  const config = decoded.ok
+    ? readSource(decoded.source, { folder, env, vars }, findings, sources)
+    : undefined;
+  if (!decoded.ok) sources.add(decoded.source);
+  const diagnostics = findings.all.map((finding) => sources.diagnostic(finding)).sort(inOrder(file));
+  return { config: findings.errorCount === 0 ? config : undefined, diagnostics, sources };
+}
+
+function readSource(
+  source: SourceText,
+  given: GivenInputs & { readonly folder: string },
+  findings: Findings,
+  sources: Sources,
+): Config | undefined {
+  const tree = parseSource(source, findings);
+  sources.add(source, tree);
+  const evaluator = createEvaluator(findings, {
+    folder: given.folder,
+    env: given.env,
+    onSource: (template) => sources.add(template),
+    isSecret: (text, span) => sources.isSecret(text, span),
+  });
+  const scope = createScope(tree, given, evaluator);
+  return decodeConfig(source.name, tree, new Decoder(evaluator, scope, tree.broken));
+}
+
+function reportEncoding(source: SourceText, badByte: number, findings: Findings): void {
+  const end = source.text.length;
+  const detail = `Byte ${badByte} of the file is not UTF-8. Save it as UTF-8 text.`;
+  findings.error(source, { start: end, end }, "Invalid character encoding", detail);
+}
+
+function unreadable(file: string, error: unknown): { summary: string; detail: string } {
+  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  switch (code) {
+    case "ENOENT":
+      return {
+        summary: "Configuration file not found",
+        detail: `There is no file "${file}". Name the configuration file with: -c FILE`,
+      };
+    case "EACCES":
+      return {
+        summary: "Configuration file not readable",
+        detail: `The user who runs lazyssh may not read "${file}". Change its owner or its mode (it holds a private key: 0600 suits it).`,
+      };
+    case "EISDIR":
+      return {
+        summary: "Configuration file not readable",
+        detail: `"${file}" is a folder. Name the file in it with: -c FILE`,
+      };
+    default:
+      return {
+        summary: "Configuration file not readable",
+        detail: `Cannot read "${file}": ${messageOf(error)}`,
+      };
+  }
+}
+
+/** By place, the configuration file first; what has no place comes last. */
+function inOrder(file: string): (a: Diagnostic, b: Diagnostic) => number {
+  const rank = ({ range }: Diagnostic) => (range === undefined ? 2 : range.filename === file ? 0 : 1);
+  return (a, b) => rank(a) - rank(b) || (a.range?.start.byte ?? 0) - (b.range?.start.byte ?? 0);
+}
