@@ -33,7 +33,10 @@ export interface PublicKey {
   readonly comment: string;
 }
 
-export type TargetConfig = ForwardTarget | AwsEc2Target;
+export type TargetConfig = ForwardTarget | MachineTargetConfig;
+
+/** The targets behind which a machine is started and stopped. */
+export type MachineTargetConfig = AwsEc2Target;
 
 /** A fixed address that is dialled; nothing is started or stopped. */
 export interface ForwardTarget {

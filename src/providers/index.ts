@@ -1,6 +1,5 @@
-import type { TargetConfig } from "../config/types.ts";
+import type { MachineTargetConfig } from "../config/types.ts";
 import { createAwsEc2Provider } from "./aws-ec2/provider.ts";
-import { createForwardProvider } from "./forward/provider.ts";
 import type { Provider } from "./provider.ts";
 
 export type { CreateRequest, Machine, MachinePhase, Progress, Provider } from "./provider.ts";
@@ -12,10 +11,8 @@ export interface ProviderContext {
 }
 
 /** The provider of a target. Cheap: a cloud's SDK is loaded by the first verb that needs it. */
-export function createProvider(target: TargetConfig, context: ProviderContext): Provider {
+export function createProvider(target: MachineTargetConfig, context: ProviderContext): Provider {
   switch (target.type) {
-    case "forward":
-      return createForwardProvider(target);
     case "aws_ec2":
       return createAwsEc2Provider(target, context);
   }

@@ -1,5 +1,5 @@
 import { setMaxListeners } from "node:events";
-import type { Config, MachineTarget } from "../config/index.ts";
+import type { Config, MachineTargetConfig } from "../config/index.ts";
 import type { EventStream } from "../observe/index.ts";
 import type { Provider } from "../providers/index.ts";
 import type { Clock } from "../util/clock.ts";
@@ -18,7 +18,7 @@ export interface FleetOptions {
   readonly journal: Journal;
   readonly probe: Prober;
   /** Makes the provider of a target; called once for each. */
-  readonly provider: (target: MachineTarget) => Provider;
+  readonly provider: (target: MachineTargetConfig) => Provider;
 }
 
 /** All machines of a configuration. */

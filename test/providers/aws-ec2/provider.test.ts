@@ -44,9 +44,6 @@ describe("what it says of itself", () => {
 
   test("each target type has its provider", () => {
     expect(createProvider(targetWith(), { owner: "o" }).type).toBe("aws_ec2");
-    expect(createProvider({ type: "forward", name: "nas", to: "nas.lan" }, { owner: "o" }).type).toBe(
-      "forward",
-    );
   });
 });
 
