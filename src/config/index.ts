@@ -12,6 +12,7 @@ export type {
   ForwardTarget,
   HostPort,
   MachineTarget,
+  MachineTargetConfig,
   PublicKey,
   ServerConfig,
   TargetConfig,

@@ -1,26 +1,14 @@
-import { nearest } from "../../util/nearest.ts";
 import type { Findings } from "../diagnostic.ts";
 import type { SourceText, Span } from "../source.ts";
-import type { Call, Expression, For, SplatStep, Template, TemplatePart } from "../syntax/tree.ts";
-import { parseDecimal, safeInteger } from "./decimal.ts";
+import type { Call, Expression } from "../syntax/tree.ts";
+import { attributeOf, indexOf, referTo, splatOf } from "./access.ts";
+import { parseDecimal } from "./decimal.ts";
+import { conditionOf, type Evaluation, keyOf } from "./evaluation.ts";
+import { forOf } from "./for.ts";
 import { applyBinary, applyUnary, settle } from "./operators.ts";
-import { extended, type Scope } from "./scope.ts";
-import {
-  bool,
-  itemsOf,
-  kindName,
-  marked,
-  NULL,
-  number,
-  object,
-  string,
-  toBool,
-  toNumber,
-  toText,
-  tuple,
-  UNKNOWN,
-  type Value,
-} from "./value.ts";
+import type { Scope } from "./scope.ts";
+import { templateOf } from "./template.ts";
+import { bool, kindName, marked, NULL, number, object, string, tuple, UNKNOWN, type Value } from "./value.ts";
 
 /** What calls a function; it reports what is wrong itself. */
 export type CallFunction = (
@@ -35,10 +23,10 @@ const MOST_TEXT = 64 * 1024 * 1024;
 const DEEPEST_EVALUATION = 600;
 
 /** Computes expressions. Never throws: a problem goes to the findings, and the value is then unknown. */
-export class Evaluator {
+export class Evaluator implements Evaluation {
   readonly findings: Findings;
+  readonly isSecret: (source: SourceText, span: Span) => boolean;
   readonly #call: CallFunction;
-  readonly #isSecret: (source: SourceText, span: Span) => boolean;
   #steps = 0;
   #text = 0;
   #depth = 0;
@@ -47,8 +35,12 @@ export class Evaluator {
   /** Text that `isSecret` says stands in a place of secrets makes a sensitive value. */
   constructor(findings: Findings, call: CallFunction, isSecret: (source: SourceText, span: Span) => boolean) {
     this.findings = findings;
+    this.isSecret = isSecret;
     this.#call = call;
-    this.#isSecret = isSecret;
+  }
+
+  get exhausted(): boolean {
+    return this.#exhausted;
   }
 
   evaluate(expression: Expression, scope: Scope): Value {
@@ -64,6 +56,11 @@ export class Evaluator {
   report(source: SourceText, span: Span, summary: string, detail: string): Value {
     this.findings.error(source, span, summary, detail);
     return UNKNOWN;
+  }
+
+  spend(characters: number): void {
+    this.#steps += 1;
+    this.#text += characters;
   }
 
   /** A few lines of config can ask for more work and text than any machine has. */
@@ -95,7 +92,7 @@ export class Evaluator {
       case "keyword":
         return expression.value === null ? NULL : bool(expression.value);
       case "template":
-        return this.template(expression, scope);
+        return templateOf(this, expression, scope);
       case "parentheses":
         return this.evaluate(expression.inner, scope);
       case "tuple":
@@ -103,17 +100,17 @@ export class Evaluator {
       case "object":
         return this.#object(expression, scope);
       case "variable":
-        return this.#variable(expression, scope);
+        return referTo(this, expression, scope);
       case "attribute":
-        return this.#attribute(expression, scope);
+        return attributeOf(this, expression, scope);
       case "index":
-        return this.#index(this.evaluate(expression.of, scope), expression.key, expression, scope);
+        return indexOf(this, this.evaluate(expression.of, scope), expression.key, expression, scope);
       case "splat":
-        return this.#splat(expression, scope);
+        return splatOf(this, expression, scope);
       case "call":
         return this.#functionCall(expression, scope);
       case "for":
-        return this.#for(expression, scope);
+        return forOf(this, expression, scope);
       case "unary": {
         const operand = this.evaluate(expression.operand, scope);
         if (operand.kind === "unknown") return UNKNOWN;
@@ -135,116 +132,12 @@ export class Evaluator {
         );
       }
       case "conditional": {
-        const condition = this.#condition(expression.condition, scope);
+        const condition = conditionOf(this, expression.condition, scope);
         if (condition === undefined) return UNKNOWN;
         const value = this.evaluate(condition.value ? expression.yes : expression.no, scope);
         return marked(value, condition.sensitive);
       }
     }
-  }
-
-  #condition(expression: Expression, scope: Scope): { value: boolean; sensitive: boolean } | undefined {
-    const result = this.evaluate(expression, scope);
-    if (result.kind === "unknown") return undefined;
-    const value = toBool(result);
-    if (value !== undefined) return { value, sensitive: result.sensitive };
-    this.report(
-      scope.source,
-      expression,
-      "Incorrect condition type",
-      `A condition must be true or false; this is ${kindName(result)}.`,
-    );
-    return undefined;
-  }
-
-  #variable({ name, start, end }: Expression & { kind: "variable" }, scope: Scope): Value {
-    const value = scope.variables.get(name);
-    if (value !== undefined) return value;
-    if (scope.namespaces.has(name)) {
-      return this.report(
-        scope.source,
-        { start, end },
-        "Invalid reference",
-        `"${name}" must be followed by a dot and a name.`,
-      );
-    }
-    const known = nearest(name, [...scope.variables.keys(), ...scope.namespaces.keys()]);
-    return this.report(
-      scope.source,
-      { start, end },
-      "Invalid reference",
-      `Nothing is named "${name}" here.${known ? ` Did you mean "${known}"?` : ""} Text must stand between double quotes (").`,
-    );
-  }
-
-  #attribute(expression: Expression & { kind: "attribute" }, scope: Scope): Value {
-    const { of, name } = expression;
-    const namespace =
-      of.kind === "variable" && !scope.variables.has(of.name) ? scope.namespaces.get(of.name) : undefined;
-    if (namespace === undefined || of.kind !== "variable") {
-      return this.#member(this.evaluate(of, scope), name, expression, scope);
-    }
-    const value = namespace.get(name);
-    if (value !== undefined) return value;
-    const known = nearest(name, namespace.names());
-    const what = of.name === "var" ? `variable "${name}" {}` : `"${name}" in a locals block`;
-    return this.report(
-      scope.source,
-      expression,
-      `Reference to undeclared ${of.name === "var" ? "variable" : "local value"}`,
-      `There is no ${what}.${known ? ` Did you mean "${known}"?` : ""}`,
-    );
-  }
-
-  #member(value: Value, name: string, span: Span, scope: Scope): Value {
-    if (value.kind === "unknown") return UNKNOWN;
-    const member = value.kind === "object" ? value.entries.get(name) : undefined;
-    if (member !== undefined) return marked(member, value.sensitive);
-    const detail =
-      value.kind === "object"
-        ? `This object has no attribute "${name}".`
-        : `This is ${kindName(value)}, which has no attributes.`;
-    return this.report(scope.source, span, "Unsupported attribute", detail);
-  }
-
-  #index(value: Value, keyExpression: Expression, span: Span, scope: Scope): Value {
-    const key = this.evaluate(keyExpression, scope);
-    if (value.kind === "unknown" || key.kind === "unknown") return UNKNOWN;
-    const sensitive = value.sensitive || key.sensitive;
-    if (value.kind === "tuple") {
-      const decimal = toNumber(key);
-      const item = decimal && value.items[safeInteger(decimal) ?? -1];
-      if (item) return marked(item, sensitive);
-      return this.report(
-        scope.source,
-        keyExpression,
-        "Invalid index",
-        `This list has ${value.items.length} items, numbered from 0.`,
-      );
-    }
-    const text = toText(key);
-    const item = value.kind === "object" && text !== undefined ? value.entries.get(text) : undefined;
-    if (item) return marked(item, sensitive);
-    const detail =
-      value.kind === "object"
-        ? "This object has no such key."
-        : `This is ${kindName(value)}, which has no items.`;
-    return this.report(scope.source, value.kind === "object" ? keyExpression : span, "Invalid index", detail);
-  }
-
-  #splat(expression: Expression & { kind: "splat" }, scope: Scope): Value {
-    const value = this.evaluate(expression.of, scope);
-    if (value.kind === "unknown") return UNKNOWN;
-    // A value that is no list is a list of one, and null is the empty list.
-    const items = value.kind === "tuple" ? value.items : value.kind === "null" ? [] : [value];
-    const follow = (item: Value, step: SplatStep) =>
-      step.kind === "attribute"
-        ? this.#member(item, step.name, step, scope)
-        : this.#index(item, step.key, step, scope);
-    return tuple(
-      items.map((item) => expression.steps.reduce(follow, item)),
-      value.sensitive,
-    );
   }
 
   #object(expression: Expression & { kind: "object" }, scope: Scope): Value {
@@ -253,83 +146,11 @@ export class Evaluator {
     for (const { key, value } of expression.items) {
       const name = key.kind === "bare" ? string(key.name) : this.evaluate(key, scope);
       const result = this.evaluate(value, scope);
-      const text = this.#keyText(name, key, scope);
+      const text = keyOf(this, name, key, scope);
       if (text === undefined) broken = true;
       else entries.set(text, marked(result, name.sensitive));
     }
     return broken ? UNKNOWN : object(entries);
-  }
-
-  #keyText(key: Value, span: Span, scope: Scope): string | undefined {
-    const text = toText(key);
-    if (text === undefined && key.kind !== "unknown") {
-      this.report(
-        scope.source,
-        span,
-        "Incorrect key type",
-        `A key must be a string; this is ${kindName(key)}.`,
-      );
-    }
-    return text;
-  }
-
-  #for(expression: For, scope: Scope): Value {
-    const found = this.#items(expression.collection, scope);
-    if (found === undefined) return UNKNOWN;
-    const values: Value[] = [];
-    const groups = new Map<string, Value[]>();
-    for (const [key, item] of found.items) {
-      const inner = this.#bind(expression, key, item, scope);
-      const wanted = expression.condition ? this.#condition(expression.condition, inner) : { value: true };
-      if (wanted === undefined || this.#exhausted) return UNKNOWN;
-      if (!wanted.value) continue;
-      const value = this.evaluate(expression.value, inner);
-      if (expression.key === undefined) {
-        values.push(value);
-        continue;
-      }
-      const name = this.#keyText(this.evaluate(expression.key, inner), expression.key, inner);
-      if (name === undefined) return UNKNOWN;
-      const group = groups.get(name);
-      if (group === undefined) groups.set(name, [value]);
-      else if (expression.group) group.push(value);
-      else {
-        const detail =
-          'Two items have the same key. With "..." after the value such items are gathered in lists.';
-        return this.report(scope.source, expression.key, "Duplicate object key", detail);
-      }
-    }
-    if (expression.key === undefined) return tuple(values, found.sensitive);
-    const entries = [...groups].map(
-      ([name, group]) => [name, expression.group ? tuple(group) : (group[0] ?? NULL)] as const,
-    );
-    return object(new Map(entries), found.sensitive);
-  }
-
-  #items(expression: Expression, scope: Scope) {
-    const collection = this.evaluate(expression, scope);
-    if (collection.kind === "unknown") return undefined;
-    const items = itemsOf(collection);
-    if (items) return { items, sensitive: collection.sensitive };
-    this.report(
-      scope.source,
-      expression,
-      "Iteration over non-iterable value",
-      `This is ${kindName(collection)}, not a list or an object.`,
-    );
-    return undefined;
-  }
-
-  #bind(
-    names: { keyName: string | undefined; valueName: string },
-    key: Value,
-    item: Value,
-    scope: Scope,
-  ): Scope {
-    const value = [names.valueName, item] as const;
-    return names.keyName === undefined
-      ? extended(scope, value)
-      : extended(scope, [names.keyName, key], value);
   }
 
   #functionCall(call: Call, scope: Scope): Value {
@@ -353,64 +174,5 @@ export class Evaluator {
       }
     }
     return this.#call(call, values, spans, scope);
-  }
-
-  /** A template that is nothing but one `${…}` is that value; any other is text. */
-  template(template: Template, scope: Scope): Value {
-    const [only] = template.parts;
-    if (template.parts.length === 1 && only?.kind === "interpolation")
-      return this.evaluate(only.expression, scope);
-    const output: Value[] = [];
-    this.#parts(template.parts, scope, output);
-    if (output.some((part) => part.kind === "unknown")) return UNKNOWN;
-    const text = output.map((part) => (part.kind === "string" ? part.value : "")).join("");
-    return string(
-      text,
-      output.some((part) => part.sensitive),
-    );
-  }
-
-  #parts(parts: readonly TemplatePart[], scope: Scope, output: Value[]): void {
-    for (const part of parts) {
-      if (this.#exhausted) output.push(UNKNOWN);
-      if (this.#exhausted) return;
-      if (part.kind === "text") {
-        this.#write(string(part.value, this.#isSecret(scope.source, part)), output);
-      } else if (part.kind === "interpolation")
-        this.#write(this.#interpolated(part.expression, scope), output);
-      else if (part.kind === "if") {
-        const condition = this.#condition(part.condition, scope);
-        if (condition === undefined) output.push(UNKNOWN);
-        else {
-          output.push(string("", condition.sensitive));
-          this.#parts(condition.value ? part.yes : part.no, scope, output);
-        }
-      } else {
-        const found = this.#items(part.collection, scope);
-        if (found === undefined) output.push(UNKNOWN);
-        else output.push(string("", found.sensitive));
-        for (const [key, item] of found?.items ?? [])
-          this.#parts(part.parts, this.#bind(part, key, item, scope), output);
-      }
-    }
-  }
-
-  #interpolated(expression: Expression, scope: Scope): Value {
-    const value = this.evaluate(expression, scope);
-    if (value.kind === "unknown") return UNKNOWN;
-    const text = toText(value);
-    if (text !== undefined) return string(text, value.sensitive);
-    return this.report(
-      scope.source,
-      expression,
-      "Invalid template interpolation value",
-      `This is ${kindName(value)}, which cannot be put into text.`,
-    );
-  }
-
-  #write(value: Value, output: Value[]): void {
-    this.#steps += 1;
-    if (value.kind === "string") this.#text += value.value.length;
-    output.push(value);
   }
 }

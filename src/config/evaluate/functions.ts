@@ -8,6 +8,7 @@ import { parseTemplateSource } from "../syntax/body.ts";
 import { formatDecimal } from "./decimal.ts";
 import { Evaluator } from "./evaluator.ts";
 import type { Scope } from "./scope.ts";
+import { templateOf } from "./template.ts";
 import {
   containsSensitive,
   containsUnknown,
@@ -168,7 +169,7 @@ function renderFile({ values, text, evaluator, world, scope }: Arguments): Value
   world.onSource(source);
   const template = parseTemplateSource(source, evaluator.findings);
   if (template === undefined) return UNKNOWN;
-  const result = evaluator.template(template, {
+  const result = templateOf(evaluator, template, {
     source,
     variables: variables.entries,
     namespaces: new Map(),

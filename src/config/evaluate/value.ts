@@ -86,7 +86,7 @@ export function sortedEntries(entries: ReadonlyMap<string, Value>): [string, Val
 }
 
 /** Items with their keys, as `for` and splat see them; undefined for what is no collection. */
-export function itemsOf(value: Value): (readonly [key: Value, item: Value])[] | undefined {
+export function pairsOf(value: Value): (readonly [key: Value, item: Value])[] | undefined {
   if (value.kind === "tuple") {
     return value.items.map((item, index) => [
       number({ coefficient: BigInt(index), exponent: 0 }),

@@ -45,6 +45,7 @@ export function decodeConfig(
     decoder,
   );
   const targets = decodeTargets(body, decoder);
+  if (targets?.length === 0 && broken.length === 0) warnOfNoTarget(body, decoder);
   if (server === undefined || targets === undefined) return undefined;
   return { file, server, targets };
 }
@@ -96,13 +97,14 @@ function decodeServer(
   return undefined;
 }
 
-function decodeTargets({ blocks, start }: Body, decoder: Decoder): readonly TargetConfig[] | undefined {
+function warnOfNoTarget({ start }: Body, decoder: Decoder): void {
+  const detail =
+    'Nobody can connect to anything until there is a block such as target "name" "forward" { … }.';
+  decoder.warning({ start, end: start }, "No target", detail);
+}
+
+function decodeTargets({ blocks }: Body, decoder: Decoder): readonly TargetConfig[] | undefined {
   const found = blocks.filter(({ type }) => type === "target");
-  if (found.length === 0) {
-    const detail =
-      'Nobody can connect to anything until there is a block such as target "name" "forward" { … }.';
-    decoder.warning({ start, end: start }, "No target", detail);
-  }
   const names = new Set<string>();
   const targets: TargetConfig[] = [];
   for (const block of found) {

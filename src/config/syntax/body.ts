@@ -3,7 +3,7 @@ import type { SourceText } from "../source.ts";
 import { Cursor, SyntaxFailure } from "./cursor.ts";
 import { parseExpression } from "./expression.ts";
 import { tokenize } from "./lexer.ts";
-import { parseTemplateFile } from "./template.ts";
+import { parseQuoted, parseTemplateFile } from "./template.ts";
 import type { Token } from "./token.ts";
 import type { Attribute, Block, Body, BrokenItem, Label, SyntaxTree, Template } from "./tree.ts";
 
@@ -165,13 +165,11 @@ class BodyParser {
 
   #quotedLabel(): Label {
     const cursor = this.#cursor;
-    const template = cursor.expression();
+    const template = parseQuoted(cursor);
     const { start, end } = template;
-    if (template.kind === "template") {
-      const [part, more] = template.parts;
-      if (part === undefined) return { start, end, value: "" };
-      if (part.kind === "text" && more === undefined) return { start, end, value: part.value };
-    }
+    const [part, more] = template.parts;
+    if (part === undefined) return { start, end, value: "" };
+    if (part.kind === "text" && more === undefined) return { start, end, value: part.value };
     return cursor.fail(
       template,
       "Invalid block definition",
