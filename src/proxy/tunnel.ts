@@ -27,6 +27,11 @@ export interface Tunnel {
   eofFromClient(): void;
   /** There may be room again. */
   resume(): void;
+  /**
+   * The client wants nothing more: what it sent is still delivered, what the target sends is dropped, and then the
+   * tunnel is closed. A client may say so right after its last byte.
+   */
+  leave(): void;
   /** Drops the target and everything under way. Idempotent. */
   destroy(): void;
 }
@@ -43,6 +48,7 @@ export function createTunnel(socket: TargetSocket, client: ClientEnd): Tunnel {
   let eofSent = false;
   let failure: Error | undefined;
   let gone = false;
+  let leaving = false;
   let over = false;
   const upload = createUpload(socket, (bytes) => {
     bytesUp += bytes;
@@ -66,7 +72,7 @@ export function createTunnel(socket: TargetSocket, client: ClientEnd): Tunnel {
   /** Passes on the end of the target once all before it has been. */
   const settle = (): void => {
     if (over || pending.length > 0) return;
-    if (targetEnded && !eofSent) {
+    if (targetEnded && !eofSent && !leaving) {
       eofSent = true;
       client.sendEof();
     }
@@ -76,7 +82,7 @@ export function createTunnel(socket: TargetSocket, client: ClientEnd): Tunnel {
   };
 
   socket.onRead = (data) => {
-    const rest = over ? NOTHING : send(data);
+    const rest = over || leaving ? NOTHING : send(data);
     if (rest.length === 0) return true;
     // A copy: the buffer belongs to the next read.
     pending = Buffer.from(rest);
@@ -99,6 +105,9 @@ export function createTunnel(socket: TargetSocket, client: ClientEnd): Tunnel {
     gone = true;
     settle();
   });
+  socket.once("finish", () => {
+    if (leaving) socket.destroy();
+  });
   socket.resume();
 
   return {
@@ -120,6 +129,15 @@ export function createTunnel(socket: TargetSocket, client: ClientEnd): Tunnel {
       if (pending.length > 0) return;
       settle();
       socket.resume();
+    },
+    leave() {
+      leaving = true;
+      pending = NOTHING;
+      upload.end();
+      // A target that waits for its own output to be read would not read its input either.
+      socket.resume();
+      if (socket.writableFinished) socket.destroy();
+      settle();
     },
     destroy() {
       over = true;

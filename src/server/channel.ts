@@ -56,8 +56,8 @@ export interface Channel {
   adjust(bytes: number): void;
   /** There may be room again. */
   resume(): void;
-  /** Ends it now and tells the client; what is under way is dropped. Idempotent. */
-  close(reason: string): void;
+  /** The client closed it: what it sent before is still delivered. Nothing more may be passed on of the client. */
+  clientClosed(): void;
   /** Ends it because there is no client any more. Idempotent. */
   abandon(reason: string): void;
 }
@@ -72,6 +72,7 @@ export function openChannel({ id, client, window, route, host, onEnd }: ChannelO
   let receiveWindow = window;
   let taken = 0;
   let clientEof = false;
+  let closedByClient = false;
   let ended = false;
   const packet = Math.min(client.maxPacket, PACKET);
 
@@ -110,7 +111,7 @@ export function openChannel({ id, client, window, route, host, onEnd }: ChannelO
     },
     sendEof: () => wire.send(message(MSG.CHANNEL_EOF, client.id)),
     taken: consumed,
-    closed: (reason) => end(reason, true),
+    closed: (reason) => end(closedByClient ? "the client closed the channel" : reason, true),
   };
 
   const spend = (length: number): void => {
@@ -149,7 +150,11 @@ export function openChannel({ id, client, window, route, host, onEnd }: ChannelO
     resume() {
       if (!ended) tunnel.resume();
     },
-    close: (reason) => end(reason, true),
+    clientClosed() {
+      clientEof = true;
+      closedByClient = true;
+      tunnel.leave();
+    },
     abandon: (reason) => end(reason, false),
   };
 

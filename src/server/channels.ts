@@ -33,10 +33,14 @@ export interface Channels {
   abandon(reason: string): void;
 }
 
-/** Where a channel stands. A closed one waits for the client to agree (RFC 4254 §5.3). */
+/**
+ * Where a channel stands. One that the client left still delivers what the client sent, one that is closed waits for
+ * the client to close it too (RFC 4254 §5.3).
+ */
 type Slot =
   | { readonly state: "opening"; readonly abort: AbortController }
   | { readonly state: "open"; readonly channel: Channel }
+  | { readonly state: "left"; readonly channel: Channel }
   | { readonly state: "closed" };
 
 const READ_BUFFER = 64 * 1024;
@@ -88,7 +92,8 @@ export function createChannels(options: ChannelsOptions): Channels {
         route,
         host,
         onEnd(end) {
-          slots.set(id, { state: "closed" });
+          if (slots.get(id)?.state === "left") slots.delete(id);
+          else slots.set(id, { state: "closed" });
           waiting.delete(channel);
           events.emit({ type: "channel.close", ...subject, ...end, seconds: (clock.now() - since) / 1000 });
         },
@@ -147,10 +152,13 @@ export function createChannels(options: ChannelsOptions): Channels {
     refuse(client, refused);
   };
 
-  /** The client's CLOSE: ours answers it, unless it was ours that it answers. */
   const onClose = (id: number, slot: Slot): void => {
-    if (slot.state === "open") slot.channel.close("the client closed the channel");
-    slots.delete(id);
+    if (slot.state !== "open") {
+      slots.delete(id);
+      return;
+    }
+    slots.set(id, { state: "left", channel: slot.channel });
+    slot.channel.clientClosed();
   };
 
   const onChannel = (type: number | undefined, channel: Channel, fields: Reader): void => {
@@ -191,7 +199,8 @@ export function createChannels(options: ChannelsOptions): Channels {
       }
       const id = fields.uint32();
       const slot = slots.get(id);
-      if (!slot || slot.state === "opening") throw new ProtocolError(`there is no channel ${id}`);
+      if (!slot || slot.state === "opening" || slot.state === "left")
+        throw new ProtocolError(`there is no channel ${id}`);
       if (type === MSG.CHANNEL_CLOSE) onClose(id, slot);
       // What was under way when we closed the channel is of no interest.
       else if (slot.state === "open") onChannel(type, slot.channel, fields);
@@ -208,7 +217,7 @@ export function createChannels(options: ChannelsOptions): Channels {
     abandon(reason) {
       for (const slot of slots.values()) {
         if (slot.state === "opening") slot.abort.abort(new LazysshError("BOOT_CANCELLED", reason));
-        if (slot.state === "open") slot.channel.abandon(reason);
+        if (slot.state === "open" || slot.state === "left") slot.channel.abandon(reason);
       }
       slots.clear();
     },

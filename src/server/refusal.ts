@@ -40,10 +40,10 @@ function reasonFor(code: ErrorCode): OpenFailureCode {
 
 /**
  * Text from elsewhere, made fit for a terminal or a log: control and format characters (which could move a cursor or
- * turn the writing direction) become spaces, and it is cut to so many bytes of UTF-8. Default 255.
+ * turn the writing direction) and white space become single spaces, and it is cut to so many bytes of UTF-8. Default 255.
  */
 export function printable(text: string, maxBytes = 255): string {
-  const line = text.replace(/[\p{C}\p{Zl}\p{Zp}]+/gu, " ").trim();
+  const line = text.replace(/[\p{C}\s]+/gu, " ").trim();
   if (Buffer.byteLength(line) <= maxBytes) return line;
   let cut = Buffer.from(line)
     .subarray(0, maxBytes - 3)

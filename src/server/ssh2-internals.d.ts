@@ -81,6 +81,7 @@ declare module "ssh2/lib/protocol/keyParser.js" {
     readonly type: string;
     getPrivatePEM(): string | null;
     getPublicSSH(): Buffer;
+    sign(data: Buffer, hash?: string): Buffer | Error;
   }
   const keyParser: {
     parseKey(data: string | Buffer): ParsedKey | readonly ParsedKey[] | Error;
