@@ -1,3 +1,5 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { type Scene, type SceneOptions, startScene } from "../harness/scene.ts";
 import { eventually } from "../harness/world.ts";
@@ -32,29 +34,17 @@ describe("one machine for everybody", () => {
 
   it("gives the channels of one connection the same machine with shared = false", async () => {
     await using s = await scene({ target: { shared: "false" }, volume: false });
-    const port = s.world.guestPort;
-    // One connection to the jump host with two channels: two local forwards through it.
-    const forwards = ["-L", `127.0.0.1:0:archiver:${port}`, "-L", `127.0.0.1:0:archiver:${port}`];
-    const master = s.start("ssh", ["-F", s.sshConfig, "-v", "-N", ...forwards, "lazyssh"]);
-    let said = "";
-    master.process.stderr.on("data", (chunk: Buffer) => {
-      said += chunk.toString();
-    });
-    const ports = await eventually("two local ports", () => {
-      const found = [...said.matchAll(/Local forwarding listening on 127\.0\.0\.1 port (\d+)/g)].map(
-        (m) => m[1],
-      );
-      return found.length === 2 && found;
-    });
-    const results = await Promise.all(
-      ports.map((local) =>
-        s.ssh("pwd", { args: ["-o", "ProxyJump=none", "-o", "HostName=127.0.0.1", "-o", `Port=${local}`] }),
-      ),
-    );
+    // One connection to the jump host, which two clients share: two channels of it.
+    const control = join(s.world.dir, "mux");
+    s.start("ssh", ["-F", s.sshConfig, "-N", "-M", "-S", control, "lazyssh"]);
+    await eventually("the shared connection", () => existsSync(control));
+    const proxy = `ProxyCommand=ssh -F ${s.sshConfig} -S ${control} -W archiver:${s.world.guestPort} lazyssh`;
+    const results = await Promise.all([1, 2].map(() => s.ssh("pwd; sleep 1", { args: ["-o", proxy] })));
     expect(results.map(({ code, stderr }) => [code, stderr])).toEqual([
       [0, ""],
       [0, ""],
     ]);
+    expect(results[0]?.stdout.toString()).toBe(results[1]?.stdout.toString());
     expect(s.calls("RunInstances")).toBe(1);
   }, 60_000);
 });
@@ -101,7 +91,8 @@ describe("when the last client has gone", () => {
 
   it("cancels the start when the only client goes away meanwhile", async () => {
     await using s = await scene({ world: { delays: { pendingMs: 60_000 } } });
-    const client = s.start("ssh", ["-F", s.sshConfig, "-J", "lazyssh", "archiver", "true"]);
+    // The process that holds the connection: that is the one ssh -J starts, too.
+    const client = s.start("ssh", ["-F", s.sshConfig, "-W", `archiver:${s.world.guestPort}`, "lazyssh"]);
     await eventually("the order", () => s.running().length === 1);
     client.process.kill("SIGKILL");
     await s.quiet(SOON_MS);
