@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { TerminateInstancesCommand } from "@aws-sdk/client-ec2";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { eventually, startWorld, type TestWorld } from "../harness/world.ts";
-import { bootMachine, type Machine, runProgram, ssh, sshOptions, untilState } from "./machine.ts";
+import { bootMachine, isAlive, type Machine, runProgram, ssh, sshOptions, untilState } from "./machine.ts";
 
 describe("a guest", () => {
   let world: TestWorld;
@@ -33,10 +33,9 @@ describe("a guest", () => {
   });
 
   test("lets no other key in", async () => {
-    const other = [...sshOptions(world), "-o", `IdentityFile=${world.world.keys.jumpClient.path}`];
-    const args = other.filter((option) => option !== `IdentityFile=${world.world.keys.user.path}`);
-    const withoutDangling = args.filter((option, index) => !(option === "-o" && args[index + 1] === "-o"));
-    const outcome = await runProgram("ssh", [...withoutDangling, `root@${machine.address}`, "true"]);
+    const { user, jumpClient } = world.world.keys;
+    const options = sshOptions(world).map((option) => (option === user.path ? jumpClient.path : option));
+    const outcome = await runProgram("ssh", [...options, `root@${machine.address}`, "true"]);
     expect(outcome.status).toBe(255);
     expect(outcome.stderr).toContain("Permission denied (publickey)");
   });
@@ -126,9 +125,10 @@ describe("a guest that is terminated", () => {
     const args = [...sshOptions(world), `root@${machine.address}`, script];
     const client = spawn("ssh", args, { stdio: ["ignore", "pipe", "ignore"] });
     await once(client.stdout, "data");
+    const left = once(client, "close");
     const pid = world.world.state().instances[0]?.pid;
     await world.ec2.send(new TerminateInstancesCommand({ InstanceIds: [machine.id] }));
-    await once(client, "close");
+    await left;
     await untilState(world, machine.id, "terminated");
     expect((await runProgram("cat", [join(world.world.volumeFolder, "last")])).stdout).toBe("saved\n");
     expect(pid).toBeTypeOf("number");
@@ -148,12 +148,3 @@ describe("a guest that is terminated", () => {
     await untilState(world, machine.id, "terminated");
   });
 });
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-}

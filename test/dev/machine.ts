@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
 import {
   AttachVolumeCommand,
   DescribeInstancesCommand,
@@ -71,14 +72,19 @@ export interface Machine {
 export function sshOptions({ world }: Pick<TestWorld, "world">): string[] {
   const options = {
     Port: String(world.guestPort),
-    IdentityFile: world.keys.user.path,
     IdentitiesOnly: "yes",
     BatchMode: "yes",
     StrictHostKeyChecking: "no",
     UserKnownHostsFile: "/dev/null",
     LogLevel: "ERROR",
   };
-  return ["-F", "none", ...Object.entries(options).flatMap(([name, value]) => ["-o", `${name}=${value}`])];
+  return [
+    "-F",
+    "none",
+    "-i",
+    world.keys.user.path,
+    ...Object.entries(options).flatMap(([name, value]) => ["-o", `${name}=${value}`]),
+  ];
 }
 
 export interface Outcome {
@@ -109,4 +115,18 @@ export async function runProgram(file: string, args: readonly string[], input = 
 /** `ssh root@machine command`. */
 export function ssh(test: TestWorld, machine: Machine, command: string, input = ""): Promise<Outcome> {
   return runProgram("ssh", [...sshOptions(test), `root@${machine.address}`, command], input);
+}
+
+/** Whether a process runs. One that has ended and waits for its parent to notice does not. */
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+  try {
+    return !/^\d+ \(.*\) Z/s.test(readFileSync(`/proc/${pid}/stat`, "utf8"));
+  } catch {
+    return process.platform !== "linux";
+  }
 }

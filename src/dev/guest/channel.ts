@@ -1,5 +1,10 @@
 import type { Writable } from "node:stream";
-import type { ServerChannel } from "ssh2";
+import type { ServerChannel, SFTPWrapper } from "ssh2";
+
+/*
+ * What ssh2 1.17 has no public way for, in one file: sending an exit status after EOF, and for the SFTP subsystem.
+ * Both look behind its public face as little as can be, and the tests with real ssh and scp fail when that changes.
+ */
 
 /** Resolves when all that was written so far has been put into packets; that may take as long as the client likes. */
 export function flushed(stream: Writable): Promise<void> {
@@ -15,19 +20,34 @@ export interface ProcessEnd {
 }
 
 /**
- * Sends exit-status or exit-signal (RFC 4254 §6.10), also when this side has sent EOF before. ssh2 1.17 drops the
- * message in that case, although only CLOSE forbids it; a process that closes its output and works on would then
- * look to the client as if it had failed. Hence the one look behind ssh2's public face.
+ * Sends exit-status or exit-signal (RFC 4254 §6.10), also when this side has sent EOF before. ssh2 drops the message
+ * in that case, although only CLOSE forbids it; a process that closes its output and works on would then look to the
+ * client as if it had failed.
  */
 export function sendExit(channel: ServerChannel, end: ProcessEnd): void {
   const outgoing: unknown = channel.outgoing;
-  const afterEof = hasState(outgoing) && outgoing.state === "eof";
+  const afterEof = has(outgoing, "state") && outgoing.state === "eof";
   if (afterEof) outgoing.state = "open";
   if (end.signal === null) channel.exit(end.code ?? 255);
   else channel.exit(end.signal.replace(/^SIG/, ""), false, "");
   if (afterEof) outgoing.state = "eof";
 }
 
-function hasState(value: unknown): value is { state: unknown } {
-  return typeof value === "object" && value !== null && "state" in value;
+/** Ends an SFTP session as sshd does, with exit status 0: scp takes its absence for a failure. */
+export function endSftp(sftp: SFTPWrapper): void {
+  const { _protocol: protocol, outgoing } = sftp as unknown as { _protocol: unknown; outgoing: unknown };
+  const open = has(outgoing, "state") && outgoing.state === "open";
+  if (
+    open &&
+    has(outgoing, "id") &&
+    has(protocol, "exitStatus") &&
+    typeof protocol.exitStatus === "function"
+  ) {
+    protocol.exitStatus(outgoing.id, 0);
+  }
+  sftp.end();
+}
+
+function has<Name extends string>(value: unknown, name: Name): value is Record<Name, unknown> {
+  return typeof value === "object" && value !== null && name in value;
 }

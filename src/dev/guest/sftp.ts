@@ -1,4 +1,5 @@
 import {
+  constants,
   type FileHandle,
   lstat,
   mkdir,
@@ -15,6 +16,7 @@ import {
 import { isAbsolute, join, normalize, resolve } from "node:path";
 import type { Attributes, FileEntry, SFTPWrapper } from "ssh2";
 import ssh2 from "ssh2";
+import { endSftp } from "./channel.ts";
 import { attributesOf, longName, setAttributes, statusOf } from "./sftp-attributes.ts";
 
 const { OPEN_MODE, STATUS_CODE } = ssh2.utils.sftp;
@@ -48,17 +50,25 @@ export function serveSftp(sftp: SFTPWrapper, home: string): void {
     if (thing.kind !== "file") throw new Error("not a file");
     return thing;
   };
-  /** Runs one request and answers it: by itself, or with OK when it returns nothing to say. */
+  /**
+   * Runs one request and answers it: by itself, or with OK when it returns nothing to say. One after the other, as
+   * they came: OpenSSH's client cuts off the end of an upload whose writes are acknowledged out of order.
+   */
+  let queue = Promise.resolve();
   const answer = (id: number, work: () => Promise<unknown>): void => {
-    work().then(
-      (said) => said === SAID || sftp.status(id, STATUS_CODE.OK),
-      (error: unknown) => sftp.status(id, ...statusOf(error)),
+    queue = queue.then(work).then(
+      (said) => {
+        if (said !== SAID) sftp.status(id, STATUS_CODE.OK);
+      },
+      (error: unknown) => {
+        sftp.status(id, ...statusOf(error));
+      },
     );
   };
 
   sftp.on("OPEN", (id, name, flags, attributes) =>
     answer(id, async () => {
-      const opened = await open(at(name), nodeFlags(flags), permissions(attributes) ?? 0o666);
+      const opened = await open(at(name), openFlags(flags), permissions(attributes) ?? 0o666);
       sftp.handle(id, keep({ kind: "file", file: opened, append: (flags & OPEN_MODE.APPEND) !== 0 }));
       return SAID;
     }),
@@ -72,17 +82,17 @@ export function serveSftp(sftp: SFTPWrapper, home: string): void {
       return SAID;
     }),
   );
-  sftp.on("WRITE", (id, handle, offset, data) =>
+  sftp.on("WRITE", (id, handle, offset, data) => {
+    // The bytes lie in a buffer of the connection, which goes on to the next packet while this one is written.
+    const bytes = Buffer.from(data);
     answer(id, async () => {
       const { file: target, append } = file(handle);
-      // The bytes lie in a buffer of the connection, which goes on to the next packet while this one is written.
-      const bytes = Buffer.from(data);
       for (let done = 0; done < bytes.length; ) {
         const position = append ? null : offset + done;
         done += (await target.write(bytes, done, bytes.length - done, position)).bytesWritten;
       }
-    }),
-  );
+    });
+  });
   sftp.on("CLOSE", (id, handle) =>
     answer(id, async () => {
       const thing = find(handle);
@@ -110,7 +120,7 @@ export function serveSftp(sftp: SFTPWrapper, home: string): void {
   );
   sftp.on("SETSTAT", (id, path, attributes) => answer(id, () => setAttributes(at(path), attributes)));
   sftp.on("FSETSTAT", (id, handle, attributes) =>
-    answer(id, () => setAttributes(file(handle).file, attributes)),
+    answer(id, async () => setAttributes(file(handle).file, attributes)),
   );
   sftp.on("OPENDIR", (id, path) =>
     answer(id, async () => {
@@ -136,7 +146,8 @@ export function serveSftp(sftp: SFTPWrapper, home: string): void {
   sftp.on("RMDIR", (id, path) => answer(id, () => rmdir(at(path))));
   sftp.on("REMOVE", (id, path) => answer(id, () => unlink(at(path))));
   sftp.on("RENAME", (id, from, to) => answer(id, () => renameFresh(at(from), at(to))));
-  sftp.on("SYMLINK", (id, target, link) => answer(id, () => symlink(target, at(link))));
+  // ssh2 hands over the link first, whatever its type declarations call the two, and undoes OpenSSH's swapped order.
+  sftp.on("SYMLINK", (id, link, target) => answer(id, () => symlink(target, at(link))));
   sftp.on("READLINK", (id, path) =>
     answer(id, async () => {
       sftp.name(id, [bareName(await readlink(at(path)))]);
@@ -160,7 +171,10 @@ export function serveSftp(sftp: SFTPWrapper, home: string): void {
     handles.clear();
   });
   // The client's end of input is the end of the session; without this the channel would stay half open.
-  sftp.once("end", () => sftp.end());
+  sftp.once("end", () => {
+    // Not before the last request has been answered.
+    queue.then(() => endSftp(sftp)).catch(() => sftp.end());
+  });
 }
 
 /** Says that a request has been answered. */
@@ -170,8 +184,21 @@ function permissions(attributes: Partial<Attributes>): number | undefined {
   return attributes.mode === undefined ? undefined : attributes.mode & 0o7777;
 }
 
-function nodeFlags(flags: number): string {
-  return ssh2.utils.sftp.flagsToString(flags) ?? "r";
+/** Flags of SSH_FXP_OPEN as those of open(2) (draft-ietf-secsh-filexfer-02 §6.3). */
+function openFlags(flags: number): number {
+  const has = (flag: number): boolean => (flags & flag) !== 0;
+  const access = has(OPEN_MODE.WRITE)
+    ? has(OPEN_MODE.READ)
+      ? constants.O_RDWR
+      : constants.O_WRONLY
+    : constants.O_RDONLY;
+  return (
+    access |
+    (has(OPEN_MODE.APPEND) ? constants.O_APPEND : 0) |
+    (has(OPEN_MODE.CREAT) ? constants.O_CREAT : 0) |
+    (has(OPEN_MODE.TRUNC) ? constants.O_TRUNC : 0) |
+    (has(OPEN_MODE.EXCL) ? constants.O_EXCL : 0)
+  );
 }
 
 /** Takes the next names off the list. One that has vanished meanwhile is left out. */
