@@ -1,0 +1,40 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { describe, expect } from "vitest";
+import { requires } from "../harness/requires.ts";
+import { tempDir } from "../harness/temp.ts";
+import { run } from "./programs.ts";
+import { unitSections } from "./unit-file.ts";
+
+const itWith = requires("systemd-analyze");
+const unit = fileURLToPath(new URL("../../examples/lazyssh.service", import.meta.url));
+
+/** The unit as it stands, but for the program: systemd looks whether it is there. */
+function installed(): string {
+  const file = join(tempDir(), "lazyssh.service");
+  const text = readFileSync(unit, "utf8");
+  writeFileSync(file, text.replace("ExecStart=/usr/local/bin/lazyssh ", `ExecStart=${process.execPath} `));
+  return file;
+}
+
+describe("examples/lazyssh.service", () => {
+  itWith("is what systemd understands", async () => {
+    await run("systemd-analyze", ["verify", "--man=no", installed()]);
+  });
+
+  itWith("leaves the service little to do harm with", async () => {
+    // The exposure level times ten; a unit without any hardening has 96.
+    await run("systemd-analyze", ["security", "--offline=true", "--threshold=20", "--no-pager", installed()]);
+  });
+
+  itWith("gives machines time to stop, and what must survive a place", () => {
+    const { Service = {} } = unitSections(unit);
+    expect(Service).toMatchObject({
+      TimeoutStopSec: ["15min"],
+      StateDirectory: ["lazyssh"],
+      Restart: ["on-failure"],
+      RestartPreventExitStatus: ["2"],
+    });
+  });
+});
