@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { generateKeyPair } from "./host-key.ts";
 
-export interface KeyFile {
+interface KeyFile {
   /** Path of the private key; the public one lies beside it as `.pub`. */
   readonly path: string;
   readonly private: string;

@@ -24,7 +24,7 @@ export interface InstanceView {
   readonly volumes: readonly string[];
 }
 
-export interface VolumeView {
+interface VolumeView {
   readonly id: string;
   readonly state: VolumeState;
   readonly attachment: Attachment | undefined;

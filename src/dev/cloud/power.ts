@@ -10,7 +10,7 @@ const BY_USER: StateReason = {
 };
 
 /** What EC2 says of a machine that ended of itself. */
-export const BY_INSTANCE: StateReason = {
+const BY_INSTANCE: StateReason = {
   code: "Client.InstanceInitiatedShutdown",
   message: "Client.InstanceInitiatedShutdown: Instance initiated shutdown",
 };

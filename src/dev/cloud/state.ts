@@ -53,7 +53,7 @@ export interface Instance {
   history: StateChange[];
 }
 
-export type AttachmentState = "attaching" | "attached" | "detaching";
+type AttachmentState = "attaching" | "attached" | "detaching";
 
 export interface Attachment {
   readonly instanceId: string;

@@ -62,19 +62,15 @@ export function createEndpoint(options: EndpointOptions) {
 }
 
 function refusedBy(rule: FaultRule | undefined, params: Params): Ec2Error | undefined {
-  switch (rule?.kind) {
-    case "error":
-      return new Ec2Error(rule.code, rule.message ?? `Injected fault: ${rule.code}`, rule.status);
-    case "capacity":
-      return noCapacity(
-        params.text("InstanceType") ?? "the instance type's",
-        params.struct("Placement")?.text("AvailabilityZone") ?? "any zone",
-      );
-    case "throttle":
-      return new Ec2Error("RequestLimitExceeded", "Request limit exceeded.", 503);
-    default:
-      return undefined;
+  if (rule?.kind === "error") {
+    return new Ec2Error(rule.code, rule.message ?? `Injected fault: ${rule.code}`, rule.status);
   }
+  if (rule?.kind === "capacity") {
+    const zone = params.struct("Placement")?.text("AvailabilityZone") ?? "any zone";
+    return noCapacity(params.text("InstanceType") ?? "m1.small", zone);
+  }
+  if (rule?.kind === "throttle") return new Ec2Error("RequestLimitExceeded", "Request limit exceeded.", 503);
+  return undefined;
 }
 
 function internalError(): Ec2Error {

@@ -36,7 +36,7 @@ export type FaultRule = RuleScope &
     | { readonly kind: "silent" }
   );
 
-export type FaultKind = FaultRule["kind"];
+type FaultKind = FaultRule["kind"];
 
 interface Armed {
   readonly rule: FaultRule;
@@ -86,20 +86,15 @@ function matches(pattern: string, action: string): boolean {
 
 /** What a rule makes of the instance that the call launches. */
 export function fateOf(rule: FaultRule | undefined): Fate {
-  switch (rule?.kind) {
-    case "dies-pending": {
-      const code = rule.code ?? "Server.InternalError";
-      return {
-        kind: "dies-pending",
-        reason: { code, message: `${code}: ${rule.reason ?? "Internal error on launch"}` },
-      };
-    }
-    case "never-opens":
-    case "silent":
-      return { kind: rule.kind };
-    default:
-      return { kind: "normal" };
+  if (rule?.kind === "dies-pending") {
+    const code = rule.code ?? "Server.InternalError";
+    return {
+      kind: "dies-pending",
+      reason: { code, message: `${code}: ${rule.reason ?? "Internal error on launch"}` },
+    };
   }
+  if (rule?.kind === "never-opens" || rule?.kind === "silent") return { kind: rule.kind };
+  return { kind: "normal" };
 }
 
 const KINDS: ReadonlySet<string> = new Set<FaultKind>([

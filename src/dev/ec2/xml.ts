@@ -1,5 +1,5 @@
 /** What an answer is made of. `undefined` leaves the element out; a list becomes `<item>` elements. */
-export type XmlValue =
+type XmlValue =
   | string
   | number
   | boolean

@@ -5,7 +5,7 @@ import type { GuestConfig } from "./messages.ts";
 import type { ProcessGroups } from "./processes.ts";
 import { type Command, type Running, runCommand } from "./run.ts";
 import { serveSftp } from "./sftp.ts";
-import { hasScript, lineDiscipline, scriptArgs } from "./terminal.ts";
+import { hasScript, lineDiscipline, SCRIPT, scriptArgs } from "./terminal.ts";
 
 export interface SessionContext {
   readonly config: GuestConfig;
@@ -74,7 +74,7 @@ function makeCommand(
     // `script` starts what $SHELL names; the login shell's own name is put back for what runs inside.
     const inside = `SHELL=${quoted(shell)}; export SHELL; ${wanted}`;
     return {
-      file: "script",
+      file: SCRIPT,
       args: scriptArgs(inside, terminal),
       cwd: home,
       env: { ...env, SHELL: "/bin/sh" },

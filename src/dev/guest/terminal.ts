@@ -7,12 +7,15 @@ export interface TerminalSize {
   readonly cols: number;
 }
 
+/** The program that makes terminals, of util-linux. */
+export const SCRIPT = "script";
+
 let scriptKnown: boolean | undefined;
 
 /** Whether util-linux `script` is here, which makes a real terminal (the BSD program of that name takes other flags). */
 export function hasScript(): boolean {
   scriptKnown ??=
-    spawnSync("script", ["--version"], { encoding: "utf8" }).stdout?.includes("util-linux") ?? false;
+    spawnSync(SCRIPT, ["--version"], { encoding: "utf8" }).stdout?.includes("util-linux") ?? false;
   return scriptKnown;
 }
 
@@ -38,6 +41,7 @@ const ERASE_ONE = "\b \b";
 export function lineDiscipline(interrupt: () => void): Discipline {
   const echo = new PassThrough();
   let line: number[] = [];
+  let ended = false;
 
   function type(byte: number, send: (bytes: Buffer) => void): boolean {
     switch (byte) {
@@ -78,15 +82,14 @@ export function lineDiscipline(interrupt: () => void): Discipline {
   const input = new Transform({
     transform(chunk: Buffer, _encoding, done: TransformCallback) {
       for (const byte of chunk) {
-        if (!type(byte, (bytes) => this.push(bytes))) {
-          this.push(null);
-          break;
-        }
+        if (ended) break;
+        ended = !type(byte, (bytes) => this.push(bytes));
+        if (ended) this.push(null);
       }
       done();
     },
     flush(done: TransformCallback) {
-      if (line.length > 0) this.push(Buffer.from(line));
+      if (line.length > 0 && !ended) this.push(Buffer.from(line));
       done();
     },
   });

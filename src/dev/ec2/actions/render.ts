@@ -17,7 +17,7 @@ export function renderState(name: InstanceState): XmlFields {
   return { code: STATE_CODES[name], name };
 }
 
-export function renderTags(tags: Tags): XmlFields[] {
+function renderTags(tags: Tags): XmlFields[] {
   return Object.entries(tags).map(([key, value]) => ({ key, value }));
 }
 
