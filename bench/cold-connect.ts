@@ -25,11 +25,19 @@ export interface ColdConnect {
 /** 0.5 s pending and 1.5 s from running to an open port: the port opens 2 s after the order. */
 const DELAYS = { pendingMs: 500, bootMs: 1_500, attachMs: 300, shutdownMs: 100, detachMs: 100 };
 const WAIT_MS = 30_000;
+/** Machines are processes of their own, of the built program. */
+const GUEST_PROGRAM = new URL("../../dist/dev/guest/main.js", import.meta.url);
 
 /** Cold connects, one after the other, each on a machine started for it and gone after it. All figures in milliseconds. */
 export async function coldConnect(rounds: number): Promise<ColdConnect> {
   const dir = mkdtempSync(join(tmpdir(), "lazyssh-bench-"));
-  const world = await createWorld({ dir, delays: DELAYS, listen: "127.0.0.1:0", linger: "0s" });
+  const world = await createWorld({
+    dir,
+    guestProgram: GUEST_PROGRAM,
+    delays: DELAYS,
+    listen: "127.0.0.1:0",
+    linger: "0s",
+  });
   try {
     await using jump = await startJumpHost(world.configFile, { ...process.env, ...devCredentialsEnv });
     await world.writeClientFiles({ listenHost: jump.host, listenPort: jump.port });

@@ -31,7 +31,6 @@ export interface Dev {
  */
 export async function startDev(context: CliContext, options: DevOptions): Promise<Dev> {
   const { dir, notice, events } = options;
-  await rm(join(dir, "dev.json"), { force: true });
   const world = await openWorld(dir, notice);
   try {
     const config = await worldConfig(context, world, notice);
@@ -52,6 +51,7 @@ export async function startDev(context: CliContext, options: DevOptions): Promis
 
 async function openWorld(dir: string, onProblem: (problem: string) => void): Promise<World> {
   try {
+    await rm(join(dir, "dev.json"), { force: true }); // it says that all is ready, and nothing is yet
     return await createWorld({ dir, onProblem });
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);

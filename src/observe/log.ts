@@ -20,19 +20,9 @@ export async function createLogger({ format, level }: LogOptions, output: LogOut
   const pretty = format === "pretty" || (format === "auto" && output.isTTY === true);
   const base = { level, base: null, timestamp: pino.stdTimeFunctions.isoTime };
   if (!pretty) return pino({ ...base, formatters: { level: (label) => ({ level: label }) } }, output);
-  const { default: prettify } = await import("pino-pretty");
-  const stream = prettify({
-    colorize: output.isTTY === true,
-    translateTime: "SYS:HH:MM:ss.l",
-    sync: true,
-    destination: {
-      write: (line: string) => {
-        output.write(line);
-        return true;
-      },
-    } as NodeJS.WritableStream,
-  });
-  return pino(base, stream);
+  const { prettyFactory } = await import("pino-pretty");
+  const forPeople = prettyFactory({ colorize: output.isTTY === true, translateTime: "SYS:HH:MM:ss.l" });
+  return pino(base, { write: (line: string) => void output.write(forPeople(line)) });
 }
 
 type Level = "debug" | "info" | "warn" | "error";

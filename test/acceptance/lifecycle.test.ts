@@ -1,8 +1,9 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { AttachVolumeCommand, RunInstancesCommand, TerminateInstancesCommand } from "@aws-sdk/client-ec2";
 import { describe, expect, it } from "vitest";
 import { type Scene, type SceneOptions, startScene } from "../harness/scene.ts";
-import { eventually } from "../harness/world.ts";
+import { ec2Client, eventually } from "../harness/world.ts";
 
 /** Two seconds, and what a busy machine may take on top. */
 const SOON_MS = 5_000;
@@ -164,10 +165,6 @@ describe("when the start fails, every client sees the cause, nothing stays, and 
 
   it("waits for a volume that somebody else holds before it orders anything, and says who", async () => {
     await using s = await scene({ target: { boot_timeout: '"2s"' } });
-    const { RunInstancesCommand, AttachVolumeCommand, TerminateInstancesCommand } = await import(
-      "@aws-sdk/client-ec2"
-    );
-    const { ec2Client } = await import("../harness/world.ts");
     const ec2 = ec2Client(s.world);
     const { Instances } = await ec2.send(
       new RunInstancesCommand({

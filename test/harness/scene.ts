@@ -1,9 +1,11 @@
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { InstanceView, World, WorldOptions } from "../../src/dev/index.ts";
+import type { World, WorldOptions } from "../../src/dev/index.ts";
 import { type Program, startProgram } from "./program.ts";
 import { eventually, startWorld } from "./world.ts";
+
+type Instance = ReturnType<World["state"]>["instances"][number];
 
 export interface SceneOptions {
   /** Attributes of target archiver, as HCL expressions; they replace the defaults below. */
@@ -28,7 +30,7 @@ export interface Scene extends AsyncDisposable {
   /** Runs a client, by default `ssh -F … -J lazyssh archiver COMMAND`, to its end. */
   ssh(command: string, options?: ClientOptions): Promise<ClientResult>;
   start(command: string, args: readonly string[]): Client;
-  running(): InstanceView[];
+  running(): Instance[];
   volumeState(): string | undefined;
   calls(action: string): number;
   /** Resolves when no machine runs and the volume is free. */
