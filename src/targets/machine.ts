@@ -108,6 +108,9 @@ export class MachineDriver {
     const timed = { ...event, at: clock.now() } as MachineEvent;
     const { model, effects } = transition(before, timed, target);
     this.#model = model;
+    if ("error" in event && event.type !== "close" && before.state.kind !== "stopping" && model !== before) {
+      this.#complain(event.error);
+    }
     for (const effect of effects) this.#perform(effect);
     if (before.state.kind !== model.state.kind) this.#announce(before, model);
     if (this.idle) {
@@ -149,6 +152,17 @@ export class MachineDriver {
 
   #newLaunch(number: number, token: string, machine: string | undefined): Launch {
     return new Launch(this.#context, number, token, machine, (event) => this.#dispatch(event));
+  }
+
+  /** A start failed, or a machine in use died. */
+  #complain({ code, message }: LazysshError): void {
+    this.#context.events.emit({
+      type: "machine.failed",
+      target: this.#context.target.name,
+      machine: this.#launch?.machine,
+      code,
+      reason: message,
+    });
   }
 
   #announce(before: MachineModel, { state, leases }: MachineModel): void {

@@ -182,14 +182,17 @@ describe("fleet", () => {
     expect(cloud.machines).toHaveLength(0);
   });
 
-  it("tells every waiter the cause when the cloud refuses, and works again afterwards", async () => {
-    const { ask, clock, cloud } = world();
+  it("tells every waiter and the log the cause when the cloud refuses, and works again afterwards", async () => {
+    const { ask, clock, cloud, seen } = world();
     cloud.fault = (verb, call) => {
       if (verb === "create" && call === 1) throw new LazysshError("NO_CAPACITY", "no t4g.nano in us-west-2d");
     };
     const asked = [ask(), ask()];
     await clock.until(() => asked.every((each) => each.settled), 5_000);
     for (const { error } of asked) expect(error?.message).toContain("no t4g.nano in us-west-2d");
+    expect(seen.filter(({ type }) => type === "machine.failed")).toMatchObject([
+      { target: "archiver", code: "NO_CAPACITY", reason: "no t4g.nano in us-west-2d" },
+    ]);
     const again = ask();
     await clock.until(() => again.lease !== undefined, 10_000);
   });
