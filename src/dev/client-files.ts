@@ -46,7 +46,6 @@ export async function writeClientFiles(facts: ClientFacts): Promise<void> {
 
 function sshConfig(facts: ClientFacts, knownHosts: string): string {
   const { keys } = facts;
-  // ssh passes -F on to the login at the jump host, so both entries may live here.
   return `# Written by lazyssh dev. Use: ssh -F ${facts.dir}/ssh_config archiver
 
 Host lazyssh
@@ -57,7 +56,7 @@ Host lazyssh
   IdentityFile ${path(keys.jumpClient.path)}
 
 Host archiver
-  ProxyJump lazyssh
+  ${throughJump(facts.dir)}
   Port ${facts.guestPort}
   User root
   HostKeyAlias archiver
@@ -69,6 +68,17 @@ Host lazyssh archiver
   StrictHostKeyChecking yes
   UserKnownHostsFile ${path(knownHosts)}
 `;
+}
+
+/**
+ * With ProxyJump, ssh passes its -F on to the login at the jump host, so that both entries may live in one file; but
+ * it passes the path through a shell unquoted (seen in OpenSSH 9.2). A path that would not survive is given by hand.
+ */
+function throughJump(dir: string): string {
+  const file = join(dir, "ssh_config");
+  if (/^[\w@+=:,./-]+$/.test(file)) return "ProxyJump lazyssh";
+  const quoted = `'${file.replaceAll("'", `'\\''`)}'`;
+  return `ProxyCommand ssh -F ${quoted.replaceAll("%", "%%")} -W [%h]:%p lazyssh`;
 }
 
 /** A path for ssh_config (ssh_config(5), TOKENS): quoted, with percent signs doubled. */

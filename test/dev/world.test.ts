@@ -99,7 +99,8 @@ test("the client files are such as ssh understands, in a folder with a space", a
   const shown = await runProgram("ssh", ["-G", "-F", join(dir, "ssh_config"), "archiver"]);
   expect(shown.stdout).toContain(`identityfile ${join(dir, "keys", "user")}\n`);
   expect(shown.stdout).toContain(`userknownhostsfile ${join(dir, "known_hosts")}\n`);
-  expect(shown.stdout).toContain("proxyjump lazyssh\n");
+  // ProxyJump would pass the file's name on through a shell, unquoted.
+  expect(shown.stdout).toContain(`proxycommand ssh -F '${join(dir, "ssh_config")}' -W [%h]:%p lazyssh\n`);
   expect(shown.stdout).toContain("stricthostkeychecking true\n");
   const jump = await runProgram("ssh", ["-G", "-F", join(dir, "ssh_config"), "lazyssh"]);
   expect(jump.stdout).toMatch(/^hostname ::1$/m);
@@ -113,6 +114,13 @@ test("the client files are such as ssh understands, in a folder with a space", a
     volume: test.world.volumeId,
     pid: process.pid,
   });
+});
+
+test("in a folder with a plain name the way leads through ProxyJump", async () => {
+  await using test = await startWorld();
+  await test.world.writeClientFiles({ listenHost: "127.0.0.1", listenPort: 7923 });
+  const shown = await runProgram("ssh", ["-G", "-F", join(test.world.dir, "ssh_config"), "archiver"]);
+  expect(shown.stdout).toContain("proxyjump lazyssh\n");
 });
 
 test("a generated key is one that ssh can read", async () => {
