@@ -32,8 +32,14 @@ const held = new Set<string>();
 function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
-    return true;
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+  try {
+    // In a container whose first process does not reap, one that was killed stays in the list as a zombie.
+    return !/^\d+ \(.*\) Z/s.test(readFileSync(`/proc/${pid}/stat`, "utf8"));
+  } catch {
+    // No /proc on this system, or none of that process any more.
+    return process.platform !== "linux";
   }
 }
