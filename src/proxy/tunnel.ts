@@ -1,3 +1,5 @@
+import type { Clock } from "../util/clock.ts";
+import { type Deadline, deadline } from "../util/deadline.ts";
 import type { TargetSocket } from "./target-socket.ts";
 import { createUpload } from "./upload.ts";
 
@@ -38,8 +40,20 @@ export interface Tunnel {
 
 const NOTHING = new Uint8Array(0);
 
-/** Joins a connected, paused socket to a client's end. The first bytes may be sent before this returns. */
-export function createTunnel(socket: TargetSocket, client: ClientEnd): Tunnel {
+export interface TunnelOptions {
+  /** Connected and paused. */
+  readonly socket: TargetSocket;
+  readonly client: ClientEnd;
+  readonly clock: Clock;
+  /**
+   * How long a target that was told of the end may go on sending to a client that has left. Closing at once would
+   * reset the connection, which can cost the target the last of what it was sent.
+   */
+  readonly lingerMs: number;
+}
+
+/** Joins the two ends and begins to read the target. */
+export function createTunnel({ socket, client, clock, lingerMs }: TunnelOptions): Tunnel {
   let bytesUp = 0;
   let bytesDown = 0;
   /** What was read but had no room; reading stands still while there is any. */
@@ -50,6 +64,7 @@ export function createTunnel(socket: TargetSocket, client: ClientEnd): Tunnel {
   let gone = false;
   let leaving = false;
   let over = false;
+  let linger: Deadline | undefined;
   const upload = createUpload(socket, (bytes) => {
     bytesUp += bytes;
     if (!over) client.taken(bytes);
@@ -78,6 +93,7 @@ export function createTunnel(socket: TargetSocket, client: ClientEnd): Tunnel {
     }
     if (!gone) return;
     over = true;
+    linger?.[Symbol.dispose]();
     client.closed(failure ? `the target broke the connection (${failure.message})` : "done");
   };
 
@@ -105,9 +121,12 @@ export function createTunnel(socket: TargetSocket, client: ClientEnd): Tunnel {
     gone = true;
     settle();
   });
-  socket.once("finish", () => {
-    if (leaving) socket.destroy();
-  });
+  const closeSoon = (): void => {
+    if (!leaving || over || !socket.writableFinished || linger) return;
+    linger = deadline(clock, lingerMs, () => undefined);
+    linger.signal.addEventListener("abort", () => socket.destroy());
+  };
+  socket.once("finish", closeSoon);
   socket.resume();
 
   return {
@@ -136,12 +155,13 @@ export function createTunnel(socket: TargetSocket, client: ClientEnd): Tunnel {
       upload.end();
       // A target that waits for its own output to be read would not read its input either.
       socket.resume();
-      if (socket.writableFinished) socket.destroy();
+      closeSoon();
       settle();
     },
     destroy() {
       over = true;
       pending = NOTHING;
+      linger?.[Symbol.dispose]();
       socket.destroy();
     },
   };

@@ -1,4 +1,5 @@
 import { type ClientEnd, createTunnel, type Tunnel } from "../proxy/tunnel.ts";
+import type { Clock } from "../util/clock.ts";
 import { messageOf } from "../util/errors.ts";
 import { MSG, message, ProtocolError } from "./protocol.ts";
 import type { Route } from "./route.ts";
@@ -34,6 +35,9 @@ export interface ChannelOptions {
   readonly window: number;
   readonly route: Route;
   readonly host: ChannelHost;
+  readonly clock: Clock;
+  /** See TunnelOptions. */
+  readonly lingerMs: number;
   /** Our side is over: the machine has been given back, and CLOSE was sent if the client is still there. */
   readonly onEnd: (end: ChannelEnd) => void;
 }
@@ -63,7 +67,8 @@ export interface Channel {
 }
 
 /** Confirms the channel to the client, and begins. */
-export function openChannel({ id, client, window, route, host, onEnd }: ChannelOptions): Channel {
+export function openChannel(options: ChannelOptions): Channel {
+  const { id, client, window, route, host, clock, lingerMs, onEnd } = options;
   const { wire } = host;
   const { lease, socket } = route;
   /** What we may still send. */
@@ -159,7 +164,7 @@ export function openChannel({ id, client, window, route, host, onEnd }: ChannelO
   };
 
   wire.send(message(MSG.CHANNEL_OPEN_CONFIRMATION, client.id, id, window, PACKET));
-  const tunnel: Tunnel = createTunnel(socket, clientEnd);
+  const tunnel: Tunnel = createTunnel({ socket, client: clientEnd, clock, lingerMs });
   if (lease.signal.aborted) onMachineGone();
   else lease.signal.addEventListener("abort", onMachineGone, { once: true });
   return channel;

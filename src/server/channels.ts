@@ -91,6 +91,8 @@ export function createChannels(options: ChannelsOptions): Channels {
         window: limits.window,
         route,
         host,
+        clock,
+        lingerMs: limits.closeMs,
         onEnd(end) {
           if (slots.get(id)?.state === "left") slots.delete(id);
           else slots.set(id, { state: "closed" });

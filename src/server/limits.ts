@@ -21,7 +21,7 @@ export interface Limits {
   readonly deadAfterMs: number;
   /** For connecting to the machine's port once the machine is there. Default 10 s. */
   readonly dialMs: number;
-  /** How long a connection that is being ended may take to swallow what was sent before. Default 3 s. */
+  /** How long a client, or a target that its client has left, may take to end what we have ended. Default 3 s. */
   readonly closeMs: number;
 }
 

@@ -1,10 +1,10 @@
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
-import keyParser, { type ParsedKey } from "ssh2/lib/protocol/keyParser.js";
 import Protocol from "ssh2/lib/protocol/Protocol.js";
 import { MSG, message, Reader } from "../../src/server/protocol.ts";
 import { systemClock } from "../../src/util/clock.ts";
 import { deadline } from "../../src/util/deadline.ts";
+import { type SignOptions, signatureOf } from "./sign.ts";
 import type { KeyFiles } from "./ssh.ts";
 
 /**
@@ -159,13 +159,9 @@ export function directTcpip(
   return message(MSG.CHANNEL_OPEN, "direct-tcpip", id, window, maxPacket, target, port, "127.0.0.1", 65_535);
 }
 
-/** What a client signs, and with what; each part can be put in the wrong way. */
-export interface RequestParts {
-  readonly algorithm?: string;
+/** What is put in wrongly. */
+export interface RequestParts extends SignOptions {
   readonly blob?: Buffer;
-  readonly signatureAlgorithm?: string;
-  readonly signature?: Buffer;
-  readonly hash?: string;
 }
 
 /** A login request with a signature by `key` (RFC 4252 §7). */
@@ -173,21 +169,14 @@ export function signedRequest(
   sessionId: Buffer,
   key: KeyFiles,
   user: string,
-  parts: RequestParts = {},
+  wrong: RequestParts = {},
 ): Buffer {
-  const { algorithm = key.type, blob = key.blob } = parts;
+  const blob = wrong.blob ?? key.blob;
+  const algorithm = key.type === "ssh-rsa" ? "rsa-sha2-512" : key.type;
   const request = message(MSG.USERAUTH_REQUEST, user, "ssh-connection", "publickey", true, algorithm, blob);
-  const signature =
-    parts.signature ?? sign(key, Buffer.concat([lengthOf(sessionId), sessionId, request]), parts.hash);
-  const named = message(0, parts.signatureAlgorithm ?? algorithm, signature).subarray(1);
-  return Buffer.concat([request, lengthOf(named), named]);
-}
-
-function sign(key: KeyFiles, data: Buffer, hash: string | undefined): Buffer {
-  const parsed = keyParser.parseKey(key.privateKey) as ParsedKey;
-  const signature = parsed.sign(data, hash);
-  if (signature instanceof Error) throw signature;
-  return signature;
+  const signed = Buffer.concat([lengthOf(sessionId), sessionId, request]);
+  const signature = signatureOf(key, algorithm, signed, wrong);
+  return Buffer.concat([request, lengthOf(signature), signature]);
 }
 
 function lengthOf(bytes: Buffer): Buffer {

@@ -104,7 +104,8 @@ const DEADLINE_MS = 25_000;
 /** Starts a client. It is killed when the deadline passes, which rejects the result with what it had printed. */
 export function startSsh(args: readonly string[], options: StartOptions = {}): Running {
   const { program = "ssh", deadlineMs = DEADLINE_MS } = options;
-  const child = spawn(program, args, { stdio: ["pipe", "pipe", "pipe"] });
+  const env = options.home === undefined ? process.env : { ...process.env, HOME: options.home };
+  const child = spawn(program, args, { stdio: ["pipe", "pipe", "pipe"], env });
   const out: Buffer[] = [];
   const err: Buffer[] = [];
   const stderr = (): string => Buffer.concat(err).toString();
@@ -137,6 +138,8 @@ export interface StartOptions {
   /** Written to its input, which is then closed. Without it the input stays open. */
   readonly input?: string | Buffer;
   readonly program?: string;
+  /** Home folder, for programs that keep their known hosts there. Default: the one of the tests. */
+  readonly home?: string;
   readonly deadlineMs?: number;
   /** `manual`: the test reads `child.stdout` itself. */
   readonly stdout?: "manual";

@@ -150,7 +150,7 @@ describe("before the login", () => {
       signedRequest(sessionId, other, "jump"),
       signedRequest(sessionId, other, "jump", { blob: key.blob }),
       signedRequest(randomBytes(32), key, "jump"),
-      signedRequest(sessionId, key, "jump", { signatureAlgorithm: "rsa-sha2-256" }),
+      signedRequest(sessionId, key, "jump", { name: "rsa-sha2-256" }),
       signedRequest(sessionId, key, "root"),
     ];
     for (const request of wrong) {

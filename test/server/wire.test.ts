@@ -1,0 +1,149 @@
+import { readFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import Protocol from "ssh2/lib/protocol/Protocol.js";
+import { describe, expect, test } from "vitest";
+import { readHostKey } from "../../src/server/host-keys.ts";
+import { MSG, message, type ProtocolError, Reader } from "../../src/server/protocol.ts";
+import { createWire, hasNativeCiphers, type WireHandler } from "../../src/server/wire.ts";
+import { systemClock } from "../../src/util/clock.ts";
+import { poll } from "../harness/front-door.ts";
+import { sshFolder } from "../harness/ssh.ts";
+
+const NOTHING: WireHandler = {
+  write: () => undefined,
+  message: () => undefined,
+  exchanging: () => undefined,
+  ready: () => undefined,
+  failed: () => undefined,
+};
+
+/** A wire and ssh2's own client, joined in memory. */
+async function joined(handler: Partial<WireHandler> = {}) {
+  await using folder = await sshFolder();
+  const key = await folder.key("host");
+  const received: Buffer[] = [];
+  const failures: ProtocolError[] = [];
+  const log: string[] = [];
+  /** Packets of the client that still pass; later ones are kept until all do. */
+  let passing = Number.POSITIVE_INFINITY;
+  let kept: Buffer[] = [];
+  const wire = createWire(readHostKey(key.privateKey), {
+    ...NOTHING,
+    write: (bytes) => setImmediate(() => client.parse(Buffer.from(bytes), 0, bytes.length)),
+    exchanging: () => log.push("exchanging"),
+    ready: () => log.push("ready"),
+    failed: (error) => failures.push(error),
+    ...handler,
+  });
+  const client = new Protocol({
+    server: false,
+    onWrite(bytes) {
+      if (passing-- > 0) setImmediate(() => wire.receive(Buffer.from(bytes)));
+      else kept.push(Buffer.from(bytes));
+    },
+    onError: (error) => {
+      throw error;
+    },
+    onHandshakeComplete: () => log.push("client ready"),
+  });
+  const exchangeKeys = client._onPayload;
+  client._onPayload = (payload) => {
+    if (payload[0] === MSG.KEXINIT) return exchangeKeys(payload);
+    received.push(Buffer.from(payload));
+    return undefined;
+  };
+  wire.start();
+  client.start();
+  await poll("both have keys", () => log.includes("ready") && log.includes("client ready"));
+  const pass = (packets: number): void => {
+    passing = packets;
+    for (const bytes of kept) wire.receive(bytes);
+    kept = [];
+  };
+  return { wire, client, received, failures, log, pass };
+}
+
+describe("what wire.ts relies on in ssh2", () => {
+  test("is the version it was written for", async () => {
+    const file = createRequire(import.meta.url).resolve("ssh2/package.json");
+    const { version } = JSON.parse(await readFile(file, "utf8")) as { version: string };
+    expect(version, "read ssh2's changes to lib/protocol before changing this").toBe("1.17.0");
+  });
+
+  test("are these fields, before and after the key exchange", async () => {
+    const fresh = new Protocol({ server: false, onWrite: () => undefined, onError: () => undefined });
+    expect(fresh._kexinit).toBeUndefined();
+    expect(fresh._skipNextInboundPacket).toBe(false);
+    expect(fresh._onPayload).toBeTypeOf("function");
+
+    const { client } = await joined();
+    expect(client._kexinit).toBeUndefined();
+    expect(client._kex?.sessionID).toBeInstanceOf(Buffer);
+    expect(client._kex?.remoteExtInfoEnabled).toBeTypeOf("boolean");
+    expect(client._decipher?.inSeqno).toBeTypeOf("number");
+    expect(client._decipher?._onPayload).toBe(client._onPayload);
+  });
+
+  test("is that the payload starts at byte 5 of a packet", async () => {
+    const { client } = await joined();
+    const packet = client._cipher.allocPacket(100);
+    const padding = packet[4] ?? 0;
+    expect(packet.readUInt32BE(0)).toBe(1 + 100 + padding);
+  });
+
+  test("is the native binding, which this installation has", () => {
+    expect(hasNativeCiphers).toBe(true);
+  });
+});
+
+describe("the wire", () => {
+  test("announces the signature algorithms it accepts, each by its right name", async () => {
+    const { received } = await joined();
+    const [first] = received;
+    if (!first) throw new Error("nothing was received");
+    const fields = new Reader(first, 1);
+    expect(first[0]).toBe(MSG.EXT_INFO);
+    expect([fields.uint32(), fields.text(), fields.text()]).toEqual([
+      1,
+      "server-sig-algs",
+      "ssh-ed25519,ecdsa-sha2-nistp256,ecdsa-sha2-nistp384,ecdsa-sha2-nistp521,rsa-sha2-512,rsa-sha2-256",
+    ]);
+  });
+
+  test("holds messages back during a key exchange and sends them after it, in order", async () => {
+    const { wire, client, received, log, pass } = await joined();
+    log.length = 0;
+    pass(1);
+    client.rekey();
+    await poll("the exchange", () => wire.busy);
+    expect(log).toEqual(["exchanging"]);
+    for (let n = 0; n < 5; n++) wire.send(message(MSG.IGNORE, n));
+    await systemClock.sleep(20);
+    expect(received.filter((payload) => payload[0] === MSG.IGNORE)).toEqual([]);
+    pass(Number.POSITIVE_INFINITY);
+    await poll("the messages", () => received.filter((payload) => payload[0] === MSG.IGNORE).length === 5);
+    expect(received.slice(-5).map((payload) => payload.readUInt32BE(1))).toEqual([0, 1, 2, 3, 4]);
+    expect(wire.busy).toBe(false);
+  });
+
+  test("bounds what it holds back", async () => {
+    const { wire, client, failures, pass } = await joined();
+    pass(1);
+    client.rekey();
+    await poll("the exchange", () => wire.busy);
+    for (let n = 0; n < 2_000; n++) wire.send(message(MSG.IGNORE, Buffer.alloc(1_000)));
+    expect(failures.map(({ message: text }) => text)).toEqual(["too many requests during a key exchange"]);
+  });
+
+  test("falls silent after it has said why", async () => {
+    const { wire, received } = await joined();
+    wire.disconnect(11, "the end");
+    wire.send(message(MSG.IGNORE, "more"));
+    wire.sendData(0, Buffer.from("more"));
+    wire.receive(Buffer.from("anything"));
+    await poll("the message", () => received.some((payload) => payload[0] === MSG.DISCONNECT));
+    const last = received.at(-1);
+    expect(last?.[0]).toBe(MSG.DISCONNECT);
+    expect(last?.toString()).toContain("the end");
+  });
+});
