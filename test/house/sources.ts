@@ -15,7 +15,7 @@ export interface Source {
   readonly imports: readonly Import[];
 }
 
-export interface Import {
+interface Import {
   /** As written: `../util/clock.ts`, `ssh2`, `node:net`. */
   readonly specifier: string;
   /** The file it means, from the root of the repository; undefined for packages. */
