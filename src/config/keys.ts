@@ -16,21 +16,27 @@ export function parseHostKey(text: string): HostKey {
     };
   }
   const key = `${block}\n`;
-  const parsed: unknown = ssh2.utils.parseKey(key);
+  const parsed = parseKey(key);
   if (parsed instanceof Error) {
-    if (/encrypted|passphrase/i.test(parsed.message)) {
-      return {
-        problem:
-          "The private key is protected by a passphrase, and nobody can type it when the server starts. Remove it with: ssh-keygen -p -f FILE",
-      };
-    }
     return {
-      problem:
-        "This private key cannot be read: it is damaged, or of a kind that is not supported. Ed25519, ECDSA and RSA keys are.",
+      problem: /encrypted|passphrase/i.test(parsed.message)
+        ? "The private key is protected by a passphrase, and nobody can type it when the server starts. Remove it with: ssh-keygen -p -f FILE"
+        : "This private key cannot be read: it is damaged, or of a kind that is not supported. Ed25519, ECDSA and RSA keys are.",
     };
   }
-  const isPrivate = [parsed].flat().some((one) => (one as { isPrivateKey(): boolean }).isPrivateKey());
-  return isPrivate ? { key } : { problem: "This is a public key; the private key of the host is needed." };
+  if (parsed.isPrivateKey()) return { key };
+  return { problem: "This is a public key; the private key of the host is needed." };
+}
+
+/** ssh2 answers with one key, with a list (an empty one for some damaged keys) or with an error, or throws it. */
+function parseKey(text: string): ssh2.ParsedKey | Error {
+  try {
+    const [first] = [ssh2.utils.parseKey(text) as unknown].flat();
+    if (first instanceof Error) return first;
+    return first === undefined ? new Error("no key") : (first as ssh2.ParsedKey);
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error));
+  }
 }
 
 export interface AuthorizedKeys {
@@ -72,8 +78,7 @@ function parseLine(line: string): { key: PublicKey; hasOptions: boolean } | { pr
     return { problem: "The options before the public key cannot be read." };
   if (type.startsWith("sk-")) return { problem: "Keys on security tokens (sk-…) are not supported." };
   const blob = Buffer.from(encoded, "base64");
-  const parsed: unknown = ssh2.utils.parseKey(`${type} ${encoded}`);
-  if (parsed instanceof Error)
+  if (parseKey(`${type} ${encoded}`) instanceof Error)
     return { problem: "This public key is damaged, or of a kind that is not supported." };
   return { key: { type, blob, comment: comment.trim() }, hasOptions: options !== "" };
 }

@@ -73,15 +73,20 @@ export function evaluateAll(
       const path = [block.type, ...block.labels.map(({ value }) => value)];
       const last = path.pop() ?? "";
       let place = result;
-      for (const step of path) place = (place[step] ??= {}) as Record<string, unknown>;
-      const list = (place[last] ??= []) as unknown[];
+      for (const step of path) {
+        const next = (place[step] ?? {}) as Record<string, unknown>;
+        place[step] = next;
+        place = next;
+      }
+      const list = (place[last] ?? []) as unknown[];
+      place[last] = list;
       list.push(bodyValue(block.body));
     }
     return result;
   };
   const value = bodyValue(tree.body);
   const problems = findings.all.map(({ summary, place }) => {
-    const position = place && place.source.positionAt(place.span.start);
+    const position = place?.source.positionAt(place.span.start);
     return `${position?.line}:${position?.column} ${summary}`;
   });
   return { value, problems };

@@ -17,8 +17,9 @@ export type Value = { readonly sensitive: boolean } & (
 export const UNKNOWN: Value = { kind: "unknown", sensitive: false };
 export const NULL: Value = { kind: "null", sensitive: false };
 
+/** Strings are kept in Unicode normal form C, as HCL keeps them. */
 export function string(value: string, sensitive = false): Value {
-  return { kind: "string", value, sensitive };
+  return { kind: "string", value: value.normalize("NFC"), sensitive };
 }
 
 export function number(value: Decimal, sensitive = false): Value {

@@ -241,20 +241,26 @@ const CLOSING = new Map<string, readonly string[]>([
  */
 function recover(cursor: Cursor, first: number): void {
   const failedAt = cursor.index;
+  if (cursor.raw().kind === "end") return;
   const open: (readonly string[])[] = [];
+  let openLists = 0;
   for (let index = first; ; index++) {
     const token = cursor.raw(index);
-    const closes = open.at(-1)?.includes(token.kind) ?? false;
     if (token.kind === "end") break;
-    if (closes) open.pop();
-    else if (CLOSING.has(token.kind)) open.push(CLOSING.get(token.kind) ?? []);
-    else if (token.kind === "}" && open.length === 0) {
+    const opens = CLOSING.get(token.kind);
+    if (open.at(-1)?.includes(token.kind)) {
+      open.pop();
+      if (token.kind === "]" || token.kind === ")") openLists -= 1;
+    } else if (opens) {
+      open.push(opens);
+      if (token.kind === "[" || token.kind === "(") openLists += 1;
+    } else if (token.kind === "}" && open.length === 0) {
       cursor.moveTo(Math.max(index, first + 1));
       return;
-    } else if (token.kind === "newline" && index >= failedAt) {
-      const inList = open.length > 0 && open.every((closing) => closing[0] === "]" || closing[0] === ")");
+    } else if (token.kind === "newline") {
+      const inList = open.length > 0 && open.length === openLists;
       const looksLikeItem = cursor.raw(index + 1).kind === "identifier" && cursor.raw(index + 2).kind === "=";
-      if (open.length === 0 || (inList && looksLikeItem)) {
+      if ((open.length === 0 && index >= failedAt) || (inList && looksLikeItem)) {
         cursor.moveTo(index);
         return;
       }

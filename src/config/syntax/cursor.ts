@@ -108,7 +108,9 @@ export class Cursor {
     }
   }
 
+  /** Nothing after it is read: what nests so deeply is no configuration. */
   tooDeep(span: Span): never {
+    this.#index = this.#tokens.length - 1;
     return this.fail(span, "Nesting too deep", `At most ${DEEPEST_NESTING} levels of nesting are read.`);
   }
 

@@ -1,0 +1,261 @@
+import { describe, expect, test } from "vitest";
+import { authorizedKey, hostKey, load, places, server, target } from "./support.ts";
+
+const required = '  image_id = "ami-1"\n  instance_type = "t4g.nano"\n  key_name = "k"\n';
+const ec2 = (body: string) => target(`target "a" "aws_ec2" {\n${required}${body}}\n`);
+
+const bare = {
+  type: "aws_ec2",
+  name: "a",
+  imageId: "ami-1",
+  instanceType: "t4g.nano",
+  keyName: "k",
+  subnetId: undefined,
+  userData: undefined,
+  iamInstanceProfile: undefined,
+  profile: undefined,
+  region: undefined,
+  endpoint: undefined,
+  address: undefined,
+  availabilityZone: undefined,
+  ebsBlockDevices: [],
+  attachVolumes: [],
+  checkPort: 22,
+  ready: "auto",
+  shared: true,
+  lingerMs: 0,
+  bootTimeoutMs: 300_000,
+};
+
+describe("server", () => {
+  test("has its defaults and its keys", () => {
+    const { config } = load(server);
+    expect(config?.server).toMatchObject({
+      listen: { host: "localhost", port: 7922 },
+      hostKey: `${hostKey}\n`,
+      authorizedKey: { type: "ssh-ed25519", comment: "dana@laptop" },
+      stateDir: undefined,
+    });
+    expect(config?.server.authorizedKey.blob.toString("base64")).toBe(authorizedKey.split(" ")[1]);
+    expect(config?.file).toBe("config.hcl");
+  });
+
+  test.each([
+    ["localhost:7922", "localhost", 7922],
+    ["[::1]:7922", "::1", 7922],
+    [":7922", "", 7922],
+    [":0", "", 0],
+    ["0.0.0.0:22", "0.0.0.0", 22],
+  ])("listens on %s", (listen, host, port) => {
+    const { config } = load(
+      server.replace("server {", `server {\n  listen = "${listen}"\n  state_dir = "/s"`),
+    );
+    expect(config?.server).toMatchObject({ listen: { host, port }, stateDir: "/s" });
+  });
+
+  test("an indented key in a heredoc is a key, CRLF line ends too", () => {
+    const indented = server.replace("<<KEY", "<<-KEY").replace(hostKey, hostKey.replace(/^/gm, "    "));
+    expect(load(indented).config?.server.hostKey).toBe(`${hostKey}\n`);
+    expect(load(server.replaceAll("\n", "\r\n")).config?.server.hostKey).toBe(`${hostKey}\n`);
+  });
+
+  test("keys may come from the environment", () => {
+    const text = 'server {\n  host_key = env("HOST")\n  authorized_key = env("USER_KEY")\n}\n';
+    const { config } = load(text, { env: { HOST: hostKey, USER_KEY: authorizedKey } });
+    expect(config?.server.hostKey).toBe(`${hostKey}\n`);
+  });
+
+  test("without a target it is valid, with a warning", () => {
+    const result = load(server);
+    expect(result.config?.targets).toEqual([]);
+    expect(places(result)).toEqual(["1:1 No target"]);
+  });
+});
+
+describe("forward", () => {
+  test("has its host", () => {
+    expect(target('target "a" "forward" {\n  to = "example.com"\n}\n')).toEqual({
+      type: "forward",
+      name: "a",
+      to: "example.com",
+    });
+    expect(target('target a forward { to = "[::1]" }\n')).toEqual({ type: "forward", name: "a", to: "::1" });
+  });
+});
+
+describe("aws_ec2", () => {
+  test("with the required arguments has the defaults of all others", () => {
+    expect(ec2("")).toEqual(bare);
+  });
+
+  test("with all arguments has all their values", () => {
+    const all = ec2(`
+  subnet_id            = "subnet-1"
+  user_data            = <<-EOT
+    #!/bin/sh
+    echo "$\${HOME}" %%{x}
+  EOT
+  iam_instance_profile = "backup"
+  profile              = "prod"
+  region               = "us-west-2"
+  endpoint             = "http://127.0.0.1:4566"
+  address              = "private"
+  check_port           = 2222
+  ready                = "tcp"
+  shared               = false
+  linger               = "0s"
+  boot_timeout         = "10m"
+  ebs_block_device {
+    device_name           = "/dev/xvda"
+    delete_on_termination = true
+    encrypted             = true
+    kms_key_id            = "key-1"
+    snapshot_id           = "snap-1"
+    volume_size           = 8
+    volume_type           = "io1"
+    iops                  = 100
+  }
+  ebs_block_device { device_name = "/dev/xvdb" }
+  placement {
+    availability_zone = "us-west-2d"
+  }
+  attach_volume {
+    device_name = "/dev/sdf"
+    volume_id   = "vol-0123456789abcdef0"
+  }
+  attach_volume {
+    device_name = "/dev/sdg"
+    volume_id   = "vol-2"
+  }
+`);
+    expect(all).toEqual({
+      ...bare,
+      subnetId: "subnet-1",
+      userData: '#!/bin/sh\necho "${HOME}" %{x}\n',
+      iamInstanceProfile: "backup",
+      profile: "prod",
+      region: "us-west-2",
+      endpoint: "http://127.0.0.1:4566",
+      address: "private",
+      checkPort: 2222,
+      ready: "tcp",
+      shared: false,
+      bootTimeoutMs: 600_000,
+      availabilityZone: "us-west-2d",
+      ebsBlockDevices: [
+        {
+          deviceName: "/dev/xvda",
+          deleteOnTermination: true,
+          encrypted: true,
+          kmsKeyId: "key-1",
+          snapshotId: "snap-1",
+          volumeSize: 8,
+          volumeType: "io1",
+          iops: 100,
+        },
+        {
+          deviceName: "/dev/xvdb",
+          deleteOnTermination: undefined,
+          encrypted: undefined,
+          kmsKeyId: undefined,
+          snapshotId: undefined,
+          volumeSize: undefined,
+          volumeType: undefined,
+          iops: undefined,
+        },
+      ],
+      attachVolumes: [
+        { deviceName: "/dev/sdf", volumeId: "vol-0123456789abcdef0" },
+        { deviceName: "/dev/sdg", volumeId: "vol-2" },
+      ],
+    });
+  });
+
+  test.each<[string, object]>([
+    ['check_port = "2222"', { checkPort: 2222 }],
+    ["check_port = 0", { checkPort: 22 }],
+    ["check_port = 65535", { checkPort: 65_535 }],
+    ["check_port = null", { checkPort: 22 }],
+    ['shared = "false"', { shared: false }],
+    ['shared = "true"', { shared: true }],
+    ["shared = null", { shared: true }],
+    ["region = 22", { region: "22" }],
+    ["region = true", { region: "true" }],
+    ["region = null", { region: undefined }],
+    ['linger = ""', { lingerMs: 0 }],
+    ["linger = 0", { lingerMs: 0 }],
+    ['linger = "1h30m"', { lingerMs: 5_400_000 }],
+    ['linger = "1.5h"', { lingerMs: 5_400_000 }],
+    ['linger = "300ms"', { lingerMs: 300 }],
+    ['linger = "2us"', { lingerMs: 0.002 }],
+    ['linger = "+5s"', { lingerMs: 5000 }],
+    ['linger = "-0"', { lingerMs: 0 }],
+    ['linger = ".5s"', { lingerMs: 500 }],
+    ['linger = "1m1.1s"', { lingerMs: 61_100 }],
+    [`user_data = "${"é".repeat(8192)}"`, { userData: "é".repeat(8192) }],
+  ])("%s", (line, expected) => {
+    expect(ec2(`  ${line}\n`)).toEqual({ ...bare, ...expected });
+  });
+
+  test("reads values of locals and of variables given with -var", () => {
+    const text = `${server}
+variable "zone" {}
+locals {
+  types = { small = "t4g.nano" }
+}
+target "a" "aws_ec2" {
+  image_id      = "ami-\${1 + 1}"
+  instance_type = local.types.small
+  key_name      = "k"
+  placement { availability_zone = "us-\${var.zone}" }
+}
+`;
+    const { config, diagnostics } = load(text, { vars: { zone: "west-2d" } });
+    expect(diagnostics).toEqual([]);
+    expect(config?.targets[0]).toMatchObject({
+      imageId: "ami-2",
+      instanceType: "t4g.nano",
+      availabilityZone: "us-west-2d",
+    });
+    expect(places(load(text, { vars: { zone: "z", zoen: "z" } }))).toEqual([
+      "undefined:undefined Value for undeclared variable",
+    ]);
+  });
+});
+
+describe("warnings", () => {
+  const warnings = (text: string) => {
+    const result = load(server + text);
+    expect(result.config).toBeDefined();
+    return result.diagnostics.map(({ severity, summary }) => `${severity}: ${summary}`);
+  };
+  const attach = '  attach_volume {\n    device_name = "/dev/sdf"\n    volume_id = "vol-1"\n  }\n';
+
+  test("linger of machines that are not shared", () => {
+    expect(warnings(`target "a" "aws_ec2" {\n${required}  shared = false\n  linger = "5m"\n}\n`)).toEqual([
+      "warning: Argument without effect",
+    ]);
+  });
+
+  test("a volume and no word about the zone", () => {
+    expect(warnings(`target "a" "aws_ec2" {\n${required}${attach}}\n`)).toEqual([
+      "warning: The machine may start in another zone than its volume",
+    ]);
+  });
+
+  test("one volume of two targets", () => {
+    const body = `${required}${attach}  subnet_id = "s"\n`;
+    expect(warnings(`target "a" "aws_ec2" {\n${body}}\ntarget "b" "aws_ec2" {\n${body}}\n`)).toEqual([
+      "warning: Volume of two targets",
+    ]);
+  });
+
+  test("what is ignored of authorized keys", () => {
+    const keys = `<<EOT\n# mine\n\n  restrict,from="a b" ${authorizedKey}\n${authorizedKey}\nEOT\n`;
+    const result = load(`${server.replace(`"${authorizedKey}"\n`, keys)}target "a" "forward" { to = "h" }\n`);
+    expect(result.config?.server.authorizedKey.comment).toBe("dana@laptop");
+    expect(result.diagnostics.map(({ detail }) => detail)).toEqual([
+      "The options before the key are not applied. Only the first key may log in; the others are ignored.",
+    ]);
+  });
+});
