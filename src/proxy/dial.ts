@@ -61,7 +61,7 @@ function connectFailed(target: string, port: number, error: NodeJS.ErrnoExceptio
 }
 
 function inWords(port: number, error: NodeJS.ErrnoException): string {
-  const code = error.code;
+  const code = error.code ?? "";
   switch (code) {
     case "ECONNREFUSED":
       return `nothing listens on port ${port} of the machine (${code})`;

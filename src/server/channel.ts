@@ -6,7 +6,7 @@ import type { Route } from "./route.ts";
 import type { Wire } from "./wire.ts";
 
 /** Most bytes of data in one packet, either way: what OpenSSH uses, and every client can take (RFC 4253 §6.1). */
-export const PACKET = 32 * 1024;
+const PACKET = 32 * 1024;
 
 /** RFC 4254 §5.2: a window never exceeds this. */
 const LARGEST_WINDOW = 2 ** 32 - 1;
@@ -42,7 +42,7 @@ export interface ChannelOptions {
   readonly onEnd: (end: ChannelEnd) => void;
 }
 
-export interface ChannelEnd {
+interface ChannelEnd {
   readonly reason: string;
   readonly bytesUp: number;
   readonly bytesDown: number;

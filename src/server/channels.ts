@@ -163,7 +163,7 @@ export function createChannels(options: ChannelsOptions): Channels {
     slot.channel.clientClosed();
   };
 
-  const onChannel = (type: number | undefined, channel: Channel, fields: Reader): void => {
+  const onChannel = (type: number, channel: Channel, fields: Reader): void => {
     switch (type) {
       case MSG.CHANNEL_DATA:
         channel.data(fields.string());
@@ -193,7 +193,7 @@ export function createChannels(options: ChannelsOptions): Channels {
     },
 
     message(payload) {
-      const type = payload[0];
+      const type = payload[0] ?? 0;
       const fields = new Reader(payload, 1);
       if (type === MSG.CHANNEL_OPEN) {
         onOpen(fields);

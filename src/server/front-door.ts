@@ -11,7 +11,7 @@ import { DEFAULT_LIMITS, type Limits } from "./limits.ts";
 import { createListeners } from "./listeners.ts";
 import { DISCONNECT } from "./protocol.ts";
 import { BEATS_PER_KEEPALIVE } from "./pulse.ts";
-import { wireReady } from "./wire.ts";
+import { hasNativeCiphers, wireReady } from "./wire.ts";
 
 export interface FrontDoorOptions {
   readonly config: ServerConfig;
@@ -120,6 +120,11 @@ export function createFrontDoor({ config, targets, events, clock, ...rest }: Fro
     },
     async listen() {
       await wireReady;
+      if (!hasNativeCiphers) {
+        const reason =
+          "ssh2's native ciphers are missing, every byte costs a third more CPU: run `npm rebuild ssh2` with a C++ compiler";
+        events.emit({ type: "server.warning", reason });
+      }
       const address = await listeners.listen(config.listen);
       beat().catch(() => undefined);
       return address;

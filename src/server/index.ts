@@ -1,2 +1,2 @@
-export { createFrontDoor, type FrontDoor, type FrontDoorOptions } from "./front-door.ts";
+export { createFrontDoor, type FrontDoor } from "./front-door.ts";
 export type { Limits } from "./limits.ts";

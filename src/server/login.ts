@@ -63,7 +63,7 @@ export function createLogin({ wire, config, tries, onOutcome }: LoginOptions): L
   return {
     message(payload) {
       const fields = new Reader(payload, 1);
-      switch (payload[0]) {
+      switch (payload[0] ?? 0) {
         case MSG.SERVICE_REQUEST: {
           const service = fields.text();
           if (service !== "ssh-userauth") {

@@ -22,20 +22,18 @@ export function refusal(code: ErrorCode, text: string, reason: OpenFailureCode =
   return { code, reason, text: printable(text, LONGEST_TEXT) };
 }
 
+const REASONS: Partial<Record<ErrorCode, OpenFailureCode>> = {
+  UNKNOWN_TARGET: OPEN_FAILURE.ADMINISTRATIVELY_PROHIBITED,
+  NOT_PERMITTED: OPEN_FAILURE.ADMINISTRATIVELY_PROHIBITED,
+  SHUTTING_DOWN: OPEN_FAILURE.ADMINISTRATIVELY_PROHIBITED,
+  BAD_REQUEST: OPEN_FAILURE.ADMINISTRATIVELY_PROHIBITED,
+  RESOURCE_SHORTAGE: OPEN_FAILURE.RESOURCE_SHORTAGE,
+  NO_CAPACITY: OPEN_FAILURE.RESOURCE_SHORTAGE,
+  THROTTLED: OPEN_FAILURE.RESOURCE_SHORTAGE,
+};
+
 function reasonFor(code: ErrorCode): OpenFailureCode {
-  switch (code) {
-    case "UNKNOWN_TARGET":
-    case "NOT_PERMITTED":
-    case "SHUTTING_DOWN":
-    case "BAD_REQUEST":
-      return OPEN_FAILURE.ADMINISTRATIVELY_PROHIBITED;
-    case "RESOURCE_SHORTAGE":
-    case "NO_CAPACITY":
-    case "THROTTLED":
-      return OPEN_FAILURE.RESOURCE_SHORTAGE;
-    default:
-      return OPEN_FAILURE.CONNECT_FAILED;
-  }
+  return REASONS[code] ?? OPEN_FAILURE.CONNECT_FAILED;
 }
 
 /**

@@ -6,7 +6,7 @@ import { LazysshError } from "../../src/util/errors.ts";
 import { type KeyFiles, type SshFolder, sshFolder } from "./ssh.ts";
 
 /** Targets that need no machine: names to hosts, with counts of what is held. */
-export interface FakeTargets extends Targets {
+interface FakeTargets extends Targets {
   /** Leases that are held now. */
   readonly held: number;
   /** Acquires that have not been answered. */
@@ -18,7 +18,7 @@ export interface FakeTargets extends Targets {
   kill(reason: string): void;
 }
 
-export function fakeTargets(hosts: Readonly<Record<string, string>>): FakeTargets {
+function fakeTargets(hosts: Readonly<Record<string, string>>): FakeTargets {
   const leases = new Map<Lease, AbortController>();
   const tenants: Tenant[] = [];
   let pending = 0;

@@ -29,7 +29,7 @@ export interface RawClient extends AsyncDisposable {
   open(target: string, port: number, options?: { id?: number; window?: number }): Promise<OpenedChannel>;
 }
 
-export interface OpenedChannel {
+interface OpenedChannel {
   readonly id: number;
   readonly window: number;
 }

@@ -16,7 +16,7 @@ export function requires(...programs: readonly [string, ...string[]]): TestWith 
     return (name, run, timeoutMs) => test(name, run, timeoutMs);
   }
   const lack = `needs ${missing.join(" and ")}`;
-  if (process.env["CI"] === "true") {
+  if (process.env.CI === "true") {
     return (name) =>
       test(name, () => {
         throw new Error(`${lack}: install it, a run under CI may not skip tests`);
@@ -29,8 +29,8 @@ export function requires(...programs: readonly [string, ...string[]]): TestWith 
 }
 
 /** Whether an executable of this name is in one of the PATH folders (or the sbin ones, where servers live). */
-export function isOnPath(program: string): boolean {
-  const folders = [...(process.env["PATH"] ?? "").split(delimiter), "/usr/sbin", "/sbin"];
+function isOnPath(program: string): boolean {
+  const folders = [...(process.env.PATH ?? "").split(delimiter), "/usr/sbin", "/sbin"];
   return folders.some((folder) => {
     try {
       accessSync(join(folder, program), constants.X_OK);
