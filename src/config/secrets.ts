@@ -1,5 +1,14 @@
+import { nearest } from "../util/nearest.ts";
 import type { SourceText, Span } from "./source.ts";
-import type { Attribute, Block, Body, Expression, SyntaxTree, TemplatePart } from "./syntax/tree.ts";
+import type {
+  Attribute,
+  Block,
+  Body,
+  BrokenItem,
+  Expression,
+  SyntaxTree,
+  TemplatePart,
+} from "./syntax/tree.ts";
 
 const PRIVATE_KEY =
   /-----BEGIN [A-Z0-9 ]*PRIVATE KEY[\s\S]*?(?:-----END [A-Z0-9 ]*PRIVATE KEY-----|$(?![\s\S]))/g;
@@ -30,7 +39,7 @@ export function secretLines(
   if (tree === undefined) return lines;
   for (const span of literalsOf(tree.body, sensitive)) add(span);
   for (const item of tree.broken) {
-    if (item.name === undefined || !sensitive.has(item.name)) continue;
+    if (!mayBeSensitive(source, item, sensitive)) continue;
     add(item);
     // Where a broken argument ends is a guess: what follows is shown again from the next line that is surely config.
     for (let line = source.lineAt(item.end) + 1; line <= source.lineCount; line++) {
@@ -39,6 +48,14 @@ export function secretLines(
     }
   }
   return lines;
+}
+
+/** A misspelt name is as good as the right one here, and may stand behind whatever broke the line. */
+function mayBeSensitive(source: SourceText, item: BrokenItem, sensitive: ReadonlySet<string>): boolean {
+  const text = source.slice({ start: item.start, end: source.lineSpan(source.lineAt(item.end)).end });
+  const [head = ""] = text.split("=", 1);
+  const word = head.replace(/[^A-Za-z_]/g, "");
+  return nearest(word, sensitive) !== undefined || [...sensitive].some((name) => text.includes(name));
 }
 
 /** Long runs of Base64, and the shorter lines next to them, unless they are plainly a public key. */
@@ -68,7 +85,7 @@ function literalsOf(root: Body, sensitive: ReadonlySet<string>): Span[] {
   const queue: Attribute[] = [];
   const visit = (body: Body, block?: Block) => {
     for (const attribute of body.attributes) {
-      if (sensitive.has(attribute.name)) queue.push(attribute);
+      if (nearest(attribute.name, sensitive) !== undefined) queue.push(attribute);
       const name = referenceName(attribute, block);
       if (name !== undefined) named.set(name, [...(named.get(name) ?? []), attribute]);
     }

@@ -56,7 +56,7 @@ export function wholeNumber(least: number, most: number): ValueType<number> {
 /** A string that must be one of a few. */
 export function oneOf<T extends string>(...choices: readonly T[]): ValueType<T> {
   const list = choices.map((choice) => `"${choice}"`).join(", ");
-  return refined(text, list.replaceAll(",", " or").replace(/ or(?=.* or)/g, ","), (given) => {
+  return refined(text, "string", (given) => {
     const choice = choices.find((one) => one === given);
     return choice === undefined ? no(`It must be one of ${list}.`) : ok(choice);
   });

@@ -1,0 +1,61 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { basename } from "node:path";
+import { expect, test } from "vitest";
+import { allRows, type Table } from "../../src/config/decode/row.ts";
+import { functions } from "../../src/config/evaluate/functions.ts";
+import { loadConfig } from "../../src/config/index.ts";
+import { tables } from "../../src/config/schema/config.ts";
+import { authorizedKey, hostKey, load, server } from "./support.ts";
+
+const pages = ["docs", "docs/targets"].flatMap((folder) =>
+  readdirSync(folder)
+    .filter((name) => name.endsWith(".md"))
+    .map((name) => `${folder}/${name}`),
+);
+const examples = readdirSync("examples")
+  .filter((name) => name.endsWith(".hcl"))
+  .map((name) => `examples/${name}`);
+
+test.each(examples)("%s loads without errors", async (file) => {
+  const env = { LAZYSSH_HOST_KEY: hostKey, LAZYSSH_AUTHORIZED_KEY: authorizedKey };
+  const { config, diagnostics } = await loadConfig({ file, env });
+  expect(diagnostics).toEqual([]);
+  expect(config?.targets.length).toBeGreaterThan(0);
+});
+
+const snippets = pages.flatMap((page) =>
+  [...readFileSync(page, "utf8").matchAll(/^```hcl\n([\s\S]*?)^```$/gm)].map((match, index) => ({
+    name: `${basename(page)} #${index + 1}`,
+    text: match[1] ?? "",
+  })),
+);
+
+test.each(snippets.filter(({ text }) => /^(?:server|target|locals|variable)\b/m.test(text)))(
+  "the manual's $name loads",
+  ({ text }) => {
+    // Keys in files of the reader's are stood in for by ours.
+    const keyed = text
+      .replace(/file\("[^"]*\.pub"\)/g, `"${authorizedKey}"`)
+      .replace(/host_key += file\("[^"]*"\)/g, `host_key = <<KEY\n${hostKey}\nKEY`);
+    const whole = /^server\b/m.test(keyed) ? keyed : server + keyed;
+    expect(load(whole).diagnostics.filter(({ severity }) => severity === "error")).toEqual([]);
+  },
+);
+
+test.each<[string, Table, readonly string[]]>([
+  ["server", tables.server, ["docs/config.md"]],
+  ["forward", tables.forward, ["docs/targets/forward.md"]],
+  ["aws_ec2", tables.aws_ec2, ["docs/targets/aws_ec2.md", "docs/config.md"]],
+])("the manual has every argument and block of %s", (_type, table, files) => {
+  const text = files.map((file) => readFileSync(file, "utf8")).join("\n");
+  for (const row of allRows(table)) {
+    expect(text).toMatch(
+      row.kind === "block" ? `## \`${row.name}\`` : `| \`${row.name}\` | ${row.type.name} |`,
+    );
+  }
+});
+
+test("the manual has every function", () => {
+  const text = readFileSync("docs/config.md", "utf8");
+  for (const name of Object.keys(functions)) expect(text).toContain(`| \`${name}(`);
+});
