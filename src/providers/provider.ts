@@ -25,6 +25,8 @@ export interface Machine {
   readonly reason: string | undefined;
   /** The launch token it was created with, where the cloud tells. */
   readonly token: string | undefined;
+  /** The target it was started for, by its tag. */
+  readonly target: string | undefined;
 }
 
 /** Progress of something that is asked for again until it is true. */
@@ -60,6 +62,6 @@ export interface Provider {
   destroy(id: string, signal: AbortSignal): Promise<void>;
   /** What a person can run to end the machine by hand, should `destroy` go on failing; by token while there is no id. */
   remedy(id: string | undefined, token: string): string;
-  /** Every machine of this owner and target that is not gone. */
+  /** Every machine of this owner, of whichever target, that is not gone. */
   list(signal: AbortSignal): Promise<readonly Machine[]>;
 }

@@ -3,13 +3,16 @@ import type { Config, MachineTargetConfig } from "../config/index.ts";
 import type { EventStream } from "../observe/index.ts";
 import type { Provider } from "../providers/index.ts";
 import type { Clock } from "../util/clock.ts";
+import { deadline } from "../util/deadline.ts";
+import { formatDuration } from "../util/duration.ts";
 import { LazysshError } from "../util/errors.ts";
 import { nearest } from "../util/nearest.ts";
 import type { MachineContext } from "./context.ts";
 import type { Journal } from "./journal.ts";
 import type { Lease, Targets, Tenant } from "./lease.ts";
-import { MachineDriver } from "./machine.ts";
+import { type Found, MachineDriver } from "./machine.ts";
 import type { Prober } from "./probe.ts";
+import { createSurvey } from "./survey.ts";
 
 export interface FleetOptions {
   readonly config: Config;
@@ -23,7 +26,7 @@ export interface FleetOptions {
 
 /** All machines of a configuration. */
 export interface Fleet extends Targets {
-  /** Takes up what earlier runs left behind and begins to stop it. Call before the first `acquire`. */
+  /** Begins to take up what earlier runs left behind. Call before the first `acquire`. */
   recover(): Promise<void>;
   /** Ids of the machines that may be running now. */
   running(): readonly string[];
@@ -34,7 +37,7 @@ export interface Fleet extends Targets {
 }
 
 export function createFleet({ config, provider, ...rest }: FleetOptions): Fleet {
-  const { events, journal } = rest;
+  const { clock, events, journal } = rest;
   const abandoned = new AbortController();
   setMaxListeners(0, abandoned.signal); // each machine that is being stopped listens
   const contexts = new Map<string, MachineContext>();
@@ -46,6 +49,8 @@ export function createFleet({ config, provider, ...rest }: FleetOptions): Fleet 
   const names = config.targets.map((target) => target.name);
   /** By target for shared machines, by target and connection for the others. */
   const machines = new Map<string, MachineDriver>();
+  const refusing = new AbortController();
+  setMaxListeners(0, refusing.signal);
   let closed: LazysshError | undefined;
   let closing: Promise<void> | undefined;
 
@@ -68,6 +73,52 @@ export function createFleet({ config, provider, ...rest }: FleetOptions): Fleet 
     return machine;
   };
 
+  const take = (key: string, machine: MachineDriver): void => {
+    keep(key, machine);
+    if (closed) void machine.close(closed);
+  };
+
+  const end = (context: MachineContext, found: Found): void => {
+    const { name, shared } = context.target;
+    // Under the target's own name, so that whoever connects meanwhile waits for its end.
+    take(shared && !machines.has(name) ? name : found.token, MachineDriver.leftover(context, found));
+  };
+
+  const adopt = (context: MachineContext, found: Found & { machine: string }): void => {
+    const { name } = context.target;
+    if (machines.has(name)) end(context, found);
+    else take(name, MachineDriver.adopted(context, found));
+  };
+
+  const survey = createSurvey({
+    contexts,
+    clock,
+    events,
+    journal,
+    adopt,
+    end,
+    known: (id, token) => [...machines.values()].some((machine) => machine.is(id, token)),
+  });
+
+  /** Resolves when it is known what already runs for the target, so that nothing is started beside it. */
+  const surveyed = async (context: MachineContext, signal: AbortSignal): Promise<void> => {
+    const { name, bootTimeoutMs } = context.target;
+    const late = () =>
+      new LazysshError(
+        "CLOUD_UNREACHABLE",
+        `${name}: the cloud did not say within ${formatDuration(bootTimeoutMs)} what already runs, so nothing was started`,
+      );
+    using limit = deadline(clock, bootTimeoutMs, late, signal, refusing.signal);
+    await unlessAborted(limit.signal, survey.of(context));
+  };
+
+  const closeAll = async (reason: LazysshError): Promise<void> => {
+    refusing.abort(reason);
+    const known = [...machines.values()].map((machine) => machine.close(reason));
+    await survey.settled();
+    await Promise.all([...known, ...[...machines.values()].map((machine) => machine.close(reason))]);
+  };
+
   return {
     names,
     async acquire(name: string, tenant: Tenant, signal: AbortSignal): Promise<Lease> {
@@ -77,45 +128,23 @@ export function createFleet({ config, provider, ...rest }: FleetOptions): Fleet 
       if (to !== undefined) return fixedLease(to);
       const context = contexts.get(name);
       if (!context) throw unknownTarget(name, names);
+      await surveyed(context, signal);
       return machineOf(context, tenant).acquire(signal);
     },
 
-    async recover() {
-      const { records, unreadable } = await journal.read();
-      for (const file of unreadable) {
-        events.emit({
-          type: "server.warning",
-          reason: `${file} does not read as the record of a machine and is left alone: look for machines it may mean`,
-        });
-      }
-      for (const record of records) {
-        const context = contexts.get(record.target);
-        if (!context) {
-          events.emit({
-            type: "server.warning",
-            reason:
-              `a machine of target "${record.target}" may still be running ` +
-              `(${record.machine ?? `client token ${record.token}`}, started ${record.startedAt}), ` +
-              "but no such target is configured any more: put it back for one start, or end the machine by hand",
-          });
-          continue;
-        }
-        const key = machines.has(record.target) || !context.target.shared ? record.token : record.target;
-        keep(key, MachineDriver.leftover(context, record));
-      }
-    },
+    recover: () => survey.begin(),
 
-    running: () => [...machines.values()].map((machine) => machine.running).filter((id) => id !== undefined),
+    running: () => [
+      ...[...machines.values()].map((machine) => machine.running).filter((id) => id !== undefined),
+      ...survey.open(),
+    ],
 
     close() {
       closed ??= new LazysshError(
         "SHUTTING_DOWN",
         "the jump host is shutting down: try again when it is back",
       );
-      const reason = closed;
-      closing ??= Promise.all([...machines.values()].map((machine) => machine.close(reason))).then(
-        () => undefined,
-      );
+      closing ??= closeAll(closed);
       return closing;
     },
 
@@ -123,6 +152,15 @@ export function createFleet({ config, provider, ...rest }: FleetOptions): Fleet 
       abandoned.abort(new LazysshError("SHUTTING_DOWN", "told to end at once"));
     },
   };
+}
+
+/** The promise's outcome, or the signal's reason when that comes first. */
+function unlessAborted<T>(signal: AbortSignal, promise: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    if (signal.aborted) return reject(signal.reason);
+    signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+    promise.then(resolve, reject);
+  });
 }
 
 function fixedLease(host: string): Lease {

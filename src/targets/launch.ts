@@ -66,6 +66,7 @@ export class Launch {
         this.#step((context) => this.#create(context));
         return;
       case "boot":
+        if (!this.#deadline) this.#arm("it was not ready"); // adopted: there was no order
         this.#step(async (context) => {
           this.#host = await booted(context, effect.machine);
           return { type: "booted", launch: this.#number };

@@ -1,10 +1,10 @@
 import { randomUUID } from "node:crypto";
 import type { LazysshError } from "../util/errors.ts";
 import type { MachineContext } from "./context.ts";
-import type { LaunchRecord } from "./journal.ts";
 import { Launch } from "./launch.ts";
 import type { Lease } from "./lease.ts";
 import {
+  adoptedMachine,
   type Effect,
   type LeaseId,
   leftoverMachine,
@@ -14,6 +14,12 @@ import {
   type UntimedEvent,
 } from "./state.ts";
 import { transition } from "./transition.ts";
+
+/** A machine, or the order of one, that this program finds and did not make. */
+export interface Found {
+  readonly token: string;
+  readonly machine: string | undefined;
+}
 
 interface Waiter {
   readonly resolve: (host: string) => void;
@@ -35,13 +41,34 @@ export class MachineDriver {
   }
 
   /** A machine that an earlier run of the program left behind: it is ended before the target starts again. */
-  static leftover(context: MachineContext, record: Pick<LaunchRecord, "token" | "machine">): MachineDriver {
+  static leftover(context: MachineContext, { token, machine }: Found): MachineDriver {
+    return MachineDriver.#continue(context, leftoverMachine(machine), { token, machine }, (launch) => ({
+      type: "destroy",
+      launch,
+      machine,
+    }));
+  }
+
+  /** A machine that an earlier run left behind, and that may serve again: it is brought to readiness as any other. */
+  static adopted(context: MachineContext, { token, machine }: Found & { machine: string }): MachineDriver {
+    return MachineDriver.#continue(context, adoptedMachine(machine), { token, machine }, (launch) => ({
+      type: "boot",
+      launch,
+      machine,
+    }));
+  }
+
+  static #continue(
+    context: MachineContext,
+    model: MachineModel,
+    { token, machine }: Found,
+    effect: (launch: number) => Effect,
+  ): MachineDriver {
     const driver = new MachineDriver(context);
-    const { token, machine } = record;
-    driver.#model = leftoverMachine(machine);
-    const { launches: launch } = driver.#model;
-    driver.#launch = driver.#newLaunch(launch, token, machine);
-    driver.#perform({ type: "destroy", launch, machine });
+    driver.#model = model;
+    driver.#launch = driver.#newLaunch(model.launches, token, machine);
+    driver.#perform(effect(model.launches));
+    driver.#announce(newMachine, model);
     return driver;
   }
 
@@ -49,6 +76,11 @@ export class MachineDriver {
   get idle(): boolean {
     const { state, leases } = this.#model;
     return leases.size === 0 && (state.kind === "absent" || state.kind === "failed");
+  }
+
+  /** Whether a machine, known by its id or by its launch token, is this one. */
+  is(machine: string, token: string | undefined): boolean {
+    return this.#launch !== undefined && (this.#launch.machine === machine || this.#launch.token === token);
   }
 
   /** What may be running now: the cloud's id, or the launch token while there is no id. */

@@ -116,6 +116,11 @@ export const newMachine: MachineModel = {
   closed: undefined,
 };
 
+/** The model of a machine that an earlier run left behind and that may still be of use: it is looked at as one that boots. */
+export function adoptedMachine(machine: string): MachineModel {
+  return { ...newMachine, launches: 1, state: { kind: "booting", launch: 1, machine } };
+}
+
 /** The model of a machine that an earlier run left behind and that is to be ended: launch 1, under way to `absent`. */
 export function leftoverMachine(machine: string | undefined): MachineModel {
   return {

@@ -18,10 +18,12 @@ export interface Step {
 /** A start that failed once is tried again at once; from the second failure in a row on it is held back. */
 const RETRY_FIRST_MS = 1_000;
 const RETRY_MAX_MS = 30_000;
+/** What clients of a server that crashed get, at the least, to come back to a machine that it had started. */
+const ADOPTED_LINGER_MS = 30_000;
 
 /**
  * Every change of a machine's life, as a pure function. Two things hold after each step: a machine that may exist
- * is either wanted by a lease, lingering, or being stopped; and every lease that was acquired has got, or will
+ * is either wanted by a lease, lingering, being stopped, or adopted and not yet looked at; and every lease that was acquired has got, or will
  * get, exactly one answer. Events that do not fit the state (a late result, a second release) change nothing,
  * except that a machine a late order brings is ended.
  */
@@ -38,13 +40,13 @@ export function transition(model: MachineModel, event: MachineEvent, policy: Lif
         ? settle({ ...model, state: { kind: "absent" } }, event.at)
         : same(model);
     default:
-      return launchEvent(model, event);
+      return launchEvent(model, event, policy);
   }
 }
 
 type LaunchEvent = Extract<MachineEvent, { launch: number }>;
 
-function launchEvent(model: MachineModel, event: LaunchEvent): Step {
+function launchEvent(model: MachineModel, event: LaunchEvent, policy: LifecyclePolicy): Step {
   const { state } = model;
   if (!("launch" in state) || state.launch !== event.launch) return same(model);
   const { launch } = state;
@@ -80,6 +82,16 @@ function launchEvent(model: MachineModel, event: LaunchEvent): Step {
       const { machine } = state;
       const { host } = event;
       const granted = [...model.leases.keys()];
+      if (granted.length === 0) {
+        // Adopted, and nobody has come yet.
+        const ms = Math.max(policy.lingerMs, ADOPTED_LINGER_MS);
+        return step(
+          { ...model, failures: 0 },
+          { kind: "lingering", launch, machine, host, until: event.at + ms },
+          { type: "watch", launch, machine },
+          { type: "linger", launch, ms },
+        );
+      }
       return {
         model: {
           ...model,

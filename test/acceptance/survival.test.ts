@@ -34,22 +34,32 @@ describe("kill -9", () => {
     expect(s.running()[0]?.id).not.toBe(machine?.id);
   }, 60_000);
 
-  it("of the server: the next one stops what the first left running, and serves", async () => {
+  it("of the server: the next one takes the machine over, serves with it, and stops it", async () => {
     await using s = await startScene({ target: { linger: '"10m"' } });
     expect((await s.ssh("echo kept > ~/volume/file")).code).toBe(0);
     const [left] = s.running();
     s.jump.kill("SIGKILL");
     await s.jump.ended;
-    expect(s.running()).toHaveLength(1);
     await s.restart();
     const { stdout } = await s.ssh("cat ~/volume/file");
     expect(stdout.toString()).toBe("kept\n");
-    expect(s.running()).toHaveLength(1);
-    expect(s.running()[0]?.id).not.toBe(left?.id);
+    expect(s.running().map(({ id }) => id)).toEqual([left?.id]);
+    expect(s.calls("RunInstances")).toBe(1);
     expect((await s.jump.stop()).code).toBe(0);
     expect(s.running()).toEqual([]);
     expect(readdirSync(join(s.world.dir, "jump-state", "launches"))).toEqual([]);
   }, 60_000);
+
+  it("of the server, for good: the next one stops what the first left, although nobody connects", async () => {
+    await using s = await startScene({ world: { delays: { pendingMs: 2_000 } } });
+    const client = s.start("ssh", ["-F", s.sshConfig, "archiver", "true"]);
+    await eventually("the order", () => s.running().length === 1);
+    s.jump.kill("SIGKILL");
+    await s.jump.ended;
+    await client.ended;
+    await s.restart();
+    await s.quiet(60_000);
+  }, 90_000);
 
   it("of the EC2 endpoint for 30 seconds: connections live on, and everything recovers by itself", async () => {
     // The endpoint is a relay in a process of its own, so that it can really be killed.

@@ -144,6 +144,13 @@ export class SimProvider implements Provider {
   #view(machine: SimMachine): Machine {
     const phase = this.#phase(machine);
     const { id, token, reason } = machine;
-    return { id, phase, token, reason, address: phase === "running" ? "10.0.0.1" : undefined };
+    return {
+      id,
+      phase,
+      token,
+      reason,
+      target: "archiver",
+      address: phase === "running" ? "10.0.0.1" : undefined,
+    };
   }
 }

@@ -317,8 +317,8 @@ describe("fleet", () => {
     expect(late.error?.code).toBe("SHUTTING_DOWN");
   });
 
-  it("ends, at the next start, a machine that a crash left behind, before it starts a new one", async () => {
-    const { ask, clock, cloud, journal, start } = world();
+  it("adopts, at the next start, the machine that a crash left behind, and serves with it", async () => {
+    const { ask, clock, cloud, journal, start, quiet } = world();
     const asked = ask();
     await clock.until(() => asked.settled, 10_000);
     expect(journal.records.size).toBe(1);
@@ -326,10 +326,76 @@ describe("fleet", () => {
     await successor.recover();
     const after = ask({ from: successor });
     await clock.until(() => after.settled, 30_000);
-    expect(after.lease).toBeDefined();
+    expect(after.lease?.host).toBe("10.0.0.1");
+    expect(cloud.machines).toHaveLength(1);
+    after.lease?.release();
+    await clock.until(quiet, 5_000);
+    expect(journal.records.size).toBe(0);
+  });
+
+  it("ends an adopted machine when nobody comes for it", async () => {
+    const { ask, clock, cloud, start, quiet } = world();
+    const asked = ask();
+    await clock.until(() => asked.settled, 10_000);
+    await start().recover();
+    await clock.advance(20_000);
+    expect(cloud.running).toHaveLength(1);
+    await clock.until(quiet, 20_000);
+  });
+
+  it("ends a machine left behind that no longer answers, and starts a new one", async () => {
+    const { ask, clock, cloud, start, port } = world({ bootTimeoutMs: 20_000 });
+    const asked = ask();
+    await clock.until(() => asked.settled, 10_000);
+    port.delayMs = 3_600_000;
+    const successor = start();
+    await successor.recover();
+    const refused = ask({ from: successor });
+    await clock.until(() => refused.settled, 21_000);
+    expect(refused.error?.code).toBe("BOOT_TIMEOUT");
+    port.delayMs = 1_000;
+    const after = ask({ from: successor });
+    await clock.until(() => after.lease !== undefined, 20_000);
     expect(cloud.machines).toHaveLength(2);
     expect(cloud.mostRunning).toBe(1);
-    expect(cloud.mostAttached).toBe(1);
+  });
+
+  it("finds by its tag, and adopts, a machine that the journal does not know", async () => {
+    const { ask, clock, cloud, journal, start } = world();
+    const asked = ask();
+    await clock.until(() => asked.settled, 10_000);
+    journal.records.clear();
+    const successor = start();
+    await successor.recover();
+    const after = ask({ from: successor });
+    await clock.until(() => after.lease !== undefined, 20_000);
+    expect(cloud.machines).toHaveLength(1);
+  });
+
+  it("ends a machine with its mark that nobody looks after, but not at first sight", async () => {
+    const { ask, clock, cloud } = world({ lingerMs: 3_600_000 });
+    const asked = ask();
+    await clock.until(() => asked.settled, 10_000);
+    await cloud.create({ token: "of nobody" });
+    await clock.advance(70_000);
+    expect(cloud.running).toHaveLength(2);
+    await clock.until(() => cloud.running.length === 1, 120_000);
+    expect(cloud.running[0]?.token).not.toBe("of nobody");
+    expect(asked.lease?.signal.aborted).toBe(false);
+  });
+
+  it("starts nothing as long as the cloud does not say what already runs", async () => {
+    const { ask, clock, cloud } = world();
+    cloud.fault = (verb) => {
+      if (verb === "list") throw new LazysshError("CLOUD_UNREACHABLE", "ECONNREFUSED", { retryable: true });
+    };
+    const refused = ask();
+    await clock.until(() => refused.settled, 61_000);
+    expect(refused.error?.message).toContain("what already runs, so nothing was started");
+    expect(cloud.machines).toHaveLength(0);
+    cloud.fault = () => undefined;
+    const asked = ask();
+    await clock.until(() => asked.lease !== undefined, 30_000);
   });
 
   it("ends a machine whose order was written down but not yet answered when the crash came", async () => {

@@ -37,6 +37,7 @@ export function machineOf(instance: IdentifiedInstance, address: AwsEc2Target["a
     address: leaving ? undefined : addressOf(instance, address, phase),
     reason: leaving ? reasonOf(instance) : undefined,
     token: tokenOf(instance),
+    target: tagOf(instance, TAG.target),
   };
 }
 
@@ -46,11 +47,11 @@ export function tokenOf(instance: Instance): string | undefined {
 }
 
 /**
- * Whether the instance carries the tags of this server and target. Asked of every answer, since a cloud that
+ * Whether the instance carries the tag of this server. Asked of every answer, since a cloud that
  * ignores an unknown filter would show machines that are not ours.
  */
-export function isOwn(instance: Instance, owner: string, target: string): boolean {
-  return tagOf(instance, TAG.owner) === owner && tagOf(instance, TAG.target) === target;
+export function isOwn(instance: Instance, owner: string): boolean {
+  return tagOf(instance, TAG.owner) === owner;
 }
 
 function addressOf(

@@ -117,9 +117,9 @@ export function createAwsEc2Provider(
     },
 
     async list(signal) {
-      const instances = await search({ Filters: ownFilters(target, owner), MaxResults: PAGE }, signal);
+      const instances = await search({ Filters: ownFilters(owner), MaxResults: PAGE }, signal);
       return instances
-        .filter((instance) => isOwn(instance, owner, target.name))
+        .filter((instance) => isOwn(instance, owner))
         .map(toMachine)
         .filter(({ phase }) => phase !== "gone");
     },

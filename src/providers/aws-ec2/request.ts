@@ -59,11 +59,10 @@ export function launchFilters(token: string): Filter[] {
   return [{ Name: "client-token", Values: [token] }];
 }
 
-/** Finds every machine of a server and target that is not gone. */
-export function ownFilters(target: AwsEc2Target, owner: string): Filter[] {
+/** Finds every machine of a server that is not gone. */
+export function ownFilters(owner: string): Filter[] {
   return [
     { Name: `tag:${TAG.owner}`, Values: [owner] },
-    { Name: `tag:${TAG.target}`, Values: [target.name] },
     { Name: "instance-state-name", Values: LIVE_STATES },
   ];
 }

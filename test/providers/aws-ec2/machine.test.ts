@@ -112,12 +112,11 @@ describe("token and tags", () => {
     expect(tokenOf({ ClientToken: "", Tags })).toBe("t-tag");
     expect(tokenOf({})).toBeUndefined();
   });
-  test("an instance is ours only with both tags", () => {
-    expect(isOwn({ Tags }, "o1", "archiver")).toBe(true);
-    expect(isOwn({ Tags }, "o2", "archiver")).toBe(false);
-    expect(isOwn({ Tags }, "o1", "builder")).toBe(false);
-    expect(isOwn({ Tags: Tags.slice(1) }, "o1", "archiver")).toBe(false);
-    expect(isOwn({}, "o1", "archiver")).toBe(false);
+  test("an instance is ours only with our tag", () => {
+    expect(isOwn({ Tags }, "o1")).toBe(true);
+    expect(isOwn({ Tags }, "o2")).toBe(false);
+    expect(isOwn({ Tags: Tags.slice(1) }, "o1")).toBe(false);
+    expect(isOwn({}, "o1")).toBe(false);
   });
 });
 

@@ -191,16 +191,14 @@ describe("list", () => {
     expect(ec2.requests.map(({ params }) => params.NextToken)).toEqual([undefined, "page-2", "page-3"]);
   });
 
-  test("asks by owner, target and state", async () => {
+  test("asks by owner and state", async () => {
     ec2.on("DescribeInstances", describeInstancesXml([]));
     expect(await provider().list(never)).toEqual([]);
     expect(ec2.requests[0]?.params).toMatchObject({
       "Filter.1.Name": "tag:lazyssh:owner",
       "Filter.1.Value.1": "server-1",
-      "Filter.2.Name": "tag:lazyssh:target",
-      "Filter.2.Value.1": "archiver",
-      "Filter.3.Name": "instance-state-name",
-      "Filter.3.Value.5": "stopped",
+      "Filter.2.Name": "instance-state-name",
+      "Filter.2.Value.5": "stopped",
       MaxResults: "1000",
     });
   });

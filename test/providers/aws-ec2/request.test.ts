@@ -117,10 +117,9 @@ test("an instance profile may be given by ARN", () => {
   expect(input.IamInstanceProfile).toEqual({ Arn: arn });
 });
 
-test("own machines are sought by owner, target and every state but terminated", () => {
-  expect(ownFilters(targetWith(), "server-1")).toEqual([
+test("own machines are sought by owner and every state but terminated", () => {
+  expect(ownFilters("server-1")).toEqual([
     { Name: "tag:lazyssh:owner", Values: ["server-1"] },
-    { Name: "tag:lazyssh:target", Values: ["archiver"] },
     { Name: "instance-state-name", Values: ["pending", "running", "shutting-down", "stopping", "stopped"] },
   ]);
 });
