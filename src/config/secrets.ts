@@ -114,9 +114,12 @@ function referenceName(attribute: Attribute, block: Block | undefined): string |
 }
 
 /** Visits an expression and all it is made of, except the names of files and of environment variables. */
-function walk(expression: Expression, visit: (expression: Expression) => void): void {
-  visit(expression);
-  for (const inner of children(expression)) walk(inner, visit);
+function walk(root: Expression, visit: (expression: Expression) => void): void {
+  const queue = [root];
+  for (let expression = queue.pop(); expression; expression = queue.pop()) {
+    visit(expression);
+    queue.push(...children(expression));
+  }
 }
 
 function children(expression: Expression): readonly Expression[] {

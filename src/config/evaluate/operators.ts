@@ -44,7 +44,11 @@ export function applyBinary(operator: BinaryOperator, left: Value, right: Value)
       return bool(compareDecimals(a, b) <= 0, sensitive);
     case ">=":
       return bool(compareDecimals(a, b) >= 0, sensitive);
-    default: {
+    case "+":
+    case "-":
+    case "*":
+    case "/":
+    case "%": {
       const result = calculate(operator, a, b);
       if (result !== undefined) return number(result, sensitive);
       const byZero = (operator === "/" || operator === "%") && b.coefficient === 0n;

@@ -143,28 +143,24 @@ function indexKey(cursor: Cursor, opener: Token): { key: Expression; end: number
   });
 }
 
+const PRIMARIES = new Map<TokenKind, (cursor: Cursor) => Expression>([
+  ["number", numberLiteral],
+  ["identifier", word],
+  ["quote", parseQuoted],
+  ["heredoc", parseHeredoc],
+  ["[", parseTuple],
+  ["{", parseObject],
+  ["(", parentheses],
+]);
+
 function primary(cursor: Cursor): Expression {
   const token = cursor.peek();
-  const { start, end } = token;
-  switch (token.kind) {
-    case "number":
-      cursor.read();
-      return { kind: "number", start, end, text: cursor.text(token) };
-    case "identifier":
-      return word(cursor);
-    case "quote":
-      return parseQuoted(cursor);
-    case "heredoc":
-      return parseHeredoc(cursor);
-    case "[":
-      return parseTuple(cursor);
-    case "{":
-      return parseObject(cursor);
-    case "(":
-      return parentheses(cursor);
-    default:
-      return noExpression(cursor, token);
-  }
+  return PRIMARIES.get(token.kind)?.(cursor) ?? noExpression(cursor, token);
+}
+
+function numberLiteral(cursor: Cursor): Expression {
+  const { start, end } = cursor.read();
+  return { kind: "number", start, end, text: cursor.text({ start, end }) };
 }
 
 function parentheses(cursor: Cursor): Expression {

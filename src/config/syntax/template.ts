@@ -206,7 +206,7 @@ function build(cursor: Cursor, pieces: readonly Piece[]): readonly TemplatePart[
       next += 1;
       if (piece.kind === "if") parts.push(conditional(piece));
       else if (piece.kind === "for") {
-        const body = level(piece, "endfor");
+        const body = cursor.nested(() => level(piece, "endfor"));
         const end = pieces[next++]?.end ?? piece.end;
         const { keyName, valueName, collection } = piece;
         parts.push({ kind: "forEach", start: piece.start, end, keyName, valueName, collection, parts: body });
@@ -220,10 +220,10 @@ function build(cursor: Cursor, pieces: readonly Piece[]): readonly TemplatePart[
     }
   };
   const conditional = (piece: Piece & { kind: "if" }): TemplatePart => {
-    const yes = level(piece, "else", "endif");
+    const yes = cursor.nested(() => level(piece, "else", "endif"));
     const hasElse = pieces[next]?.kind === "else";
     if (hasElse) next += 1;
-    const no = hasElse ? level(piece, "endif") : [];
+    const no = hasElse ? cursor.nested(() => level(piece, "endif")) : [];
     const end = pieces[next++]?.end ?? piece.end;
     return { kind: "if", start: piece.start, end, condition: piece.condition, yes, no };
   };
