@@ -1,3 +1,2 @@
 /** The dev world: an EC2 API on loopback whose instances are SSH servers on this machine. */
-export type { InstanceView } from "./state-view.ts";
 export { createWorld, devCredentialsEnv, type World, type WorldOptions } from "./world.ts";

@@ -1,2 +1,2 @@
-export { type Host, type HostOptions, startHost } from "./host.ts";
+export { type Host, startHost } from "./host.ts";
 export { serveUntilSignal } from "./serve.ts";

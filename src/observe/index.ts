@@ -1,2 +1,2 @@
-export { createEventStream, type EventStream, type LazysshEvent, type Subscriber } from "./events.ts";
-export { createLogger, type LogOptions, type LogOutput, logEvents, logFormats, logLevels } from "./log.ts";
+export { createEventStream, type EventStream, type LazysshEvent } from "./events.ts";
+export { createLogger, type LogOutput, logEvents, logFormats, logLevels } from "./log.ts";

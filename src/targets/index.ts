@@ -1,5 +1,5 @@
-export { createFleet, type Fleet, type FleetOptions } from "./fleet.ts";
+export { createFleet } from "./fleet.ts";
 export { createJournal, type Journal } from "./journal.ts";
-export type { Lease, Targets, Tenant } from "./lease.ts";
-export { type Prober, probe } from "./probe.ts";
-export { chooseStateDir, openStateDir, type StateDir, type StateDirChoice } from "./state-dir.ts";
+export type { Lease, Tenant } from "./lease.ts";
+export { probe } from "./probe.ts";
+export { chooseStateDir, openStateDir, type StateDirChoice } from "./state-dir.ts";
