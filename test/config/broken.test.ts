@@ -173,28 +173,9 @@ describe("meaning", () => {
     ],
     ["two placements", ec2("  placement {}\n  placement {}\n"), at(6, 3, "Too many placement blocks")],
     [
-      "a volume that is none",
-      ec2(
-        '  placement { availability_zone = "z" }\n  attach_volume {\n    device_name = "/dev/sdf"\n    volume_id = "v-1"\n  }\n',
-      ),
-      at(8, 17, "Incorrect attribute value type"),
-    ],
-    [
       "a volume size beyond 32 bits",
       ec2('  ebs_block_device {\n    device_name = "x"\n    volume_size = 2147483648\n  }\n'),
       at(7, 19, "Incorrect attribute value type"),
-    ],
-    [
-      "io2 without iops",
-      ec2('  ebs_block_device {\n    device_name = "x"\n    volume_type = "io2"\n  }\n'),
-      at(7, 19, "Missing required argument"),
-    ],
-    [
-      "one device name for two volumes",
-      ec2(
-        '  ebs_block_device {\n    device_name = "x"\n  }\n  ebs_block_device {\n    device_name = "x"\n  }\n',
-      ),
-      at(9, 19, "Duplicate device name"),
     ],
     ["a second server", "server {}\n", at(1, 1, "Duplicate server block")],
     [

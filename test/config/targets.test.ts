@@ -243,6 +243,14 @@ describe("warnings", () => {
     ]);
   });
 
+  test("what EC2 would refuse and the older program loaded all the same", () => {
+    const target = (body: string) => `target "a" "aws_ec2" {\n${required}  subnet_id = "s"\n${body}}\n`;
+    const device = (body: string) => `  ebs_block_device {\n    device_name = "x"\n${body}  }\n`;
+    expect(warnings(target(attach.replace("vol-1", "")))).toEqual(["warning: Not the id of a volume"]);
+    expect(warnings(target(device('    volume_type = "io2"\n')))).toEqual(["warning: Missing argument"]);
+    expect(warnings(target(device("") + device("")))).toEqual(["warning: Duplicate device name"]);
+  });
+
   test("one volume of two targets", () => {
     const body = `${required}${attach}  subnet_id = "s"\n`;
     expect(warnings(`target "a" "aws_ec2" {\n${body}}\ntarget "b" "aws_ec2" {\n${body}}\n`)).toEqual([

@@ -18,7 +18,7 @@ export function parseDecimal(text: string): Decimal | undefined {
   return normal(BigInt(`${sign === "-" ? "-" : ""}${whole}${fraction}`), Number(power) - fraction.length);
 }
 
-export function integer(value: number): Decimal {
+function integer(value: number): Decimal {
   return { coefficient: BigInt(value), exponent: 0 };
 }
 

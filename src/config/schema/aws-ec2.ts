@@ -23,11 +23,7 @@ const url = refined(text, "URL", (given) =>
     : no('A URL is needed, such as "https://ec2.example.com" or "http://127.0.0.1:4566".'),
 );
 
-const volumeId = refined(text, "string", (given) =>
-  /^vol-[0-9a-z]+$/i.test(given)
-    ? ok(given)
-    : no('The id of an EBS volume is needed, such as "vol-0123456789abcdef0".'),
-);
+const VOLUME_ID = /^vol-[0-9a-z]+$/i;
 
 /** `ebs_block_device { … }` */
 export const ebsBlockDeviceTable = {
@@ -56,7 +52,7 @@ export const ebsBlockDeviceTable = {
 /** `attach_volume { … }` */
 export const attachVolumeTable = {
   deviceName: required("device_name", word, "name of the device, such as `/dev/sdf`."),
-  volumeId: required("volume_id", volumeId, "the volume. It must be in the zone that the machine starts in."),
+  volumeId: required("volume_id", text, "the volume. It must be in the zone that the machine starts in."),
 };
 
 /** `placement { … }` */
@@ -119,7 +115,10 @@ export function awsEc2Target(name: string, { values }: Ec2Section): AwsEc2Target
   };
 }
 
-/** What is wrong though each argument by itself is right. */
+/**
+ * What is wrong though each argument by itself is right. Only warnings: the older program loaded such a file, and left it
+ * to EC2 to refuse it.
+ */
 export function checkAwsEc2(section: Ec2Section, decoder: Decoder): void {
   const { values } = section;
   if (!values.shared && values.lingerMs > 0) {
@@ -143,10 +142,19 @@ export function checkAwsEc2(section: Ec2Section, decoder: Decoder): void {
   for (const device of values.ebsBlockDevices) {
     const { volumeType, iops } = device.values;
     if ((volumeType === "io1" || volumeType === "io2") && iops === undefined) {
-      decoder.error(
+      decoder.warning(
         device.span("volumeType"),
-        "Missing required argument",
+        "Missing argument",
         `A volume of type "${volumeType}" needs the argument "iops".`,
+      );
+    }
+  }
+  for (const volume of values.attachVolumes) {
+    if (!VOLUME_ID.test(volume.values.volumeId)) {
+      decoder.warning(
+        volume.span("volumeId"),
+        "Not the id of a volume",
+        'The id of an EBS volume is needed, such as "vol-0123456789abcdef0".',
       );
     }
   }
@@ -154,7 +162,7 @@ export function checkAwsEc2(section: Ec2Section, decoder: Decoder): void {
   for (const device of [...values.ebsBlockDevices, ...values.attachVolumes]) {
     const { deviceName } = device.values;
     if (seen.has(deviceName)) {
-      decoder.error(
+      decoder.warning(
         device.span("deviceName"),
         "Duplicate device name",
         "Another volume of this target has the same device name.",
