@@ -18,10 +18,6 @@ export function parseDecimal(text: string): Decimal | undefined {
   return normal(BigInt(`${sign === "-" ? "-" : ""}${whole}${fraction}`), Number(power) - fraction.length);
 }
 
-function integer(value: number): Decimal {
-  return { coefficient: BigInt(value), exponent: 0 };
-}
-
 /** Written out in full, as HCL converts numbers to strings: `22`, `0.5`, never `1e3`. */
 export function formatDecimal({ coefficient, exponent }: Decimal): string {
   if (exponent >= 0) return String(coefficient * 10n ** BigInt(exponent));
