@@ -1,4 +1,4 @@
-import keyParser, { type ParsedKey } from "ssh2/lib/protocol/keyParser.js";
+import ssh2, { type ParsedKey } from "ssh2";
 import { LazysshError } from "../util/errors.ts";
 
 /** Host keys by the signature algorithm that they serve, best first. */
@@ -10,12 +10,13 @@ export type HostKeys = Readonly<Record<string, ParsedKey>>;
  * @throws LazysshError `CONFIG_INVALID` when it is no private key, is encrypted, or is of a type no client should trust.
  */
 export function readHostKey(text: string): HostKeys {
-  const parsed = keyParser.parseKey(text);
-  const key = Array.isArray(parsed) ? (parsed as readonly ParsedKey[])[0] : (parsed as ParsedKey | Error);
+  // For some damaged keys it answers an empty list, whatever its types say.
+  const parsed: ParsedKey | Error | readonly ParsedKey[] = ssh2.utils.parseKey(text);
+  const key = Array.isArray(parsed) ? parsed[0] : (parsed as ParsedKey | Error);
   if (key === undefined || key instanceof Error) {
     throw invalid(`cannot be read (${key?.message ?? "it is empty"})`);
   }
-  if (key.getPrivatePEM() === null) throw invalid("is a public key, but the private one is needed");
+  if (!key.isPrivateKey()) throw invalid("is a public key, but the private one is needed");
   switch (key.type) {
     case "ssh-ed25519":
     case "ecdsa-sha2-nistp256":

@@ -75,16 +75,3 @@ declare module "ssh2/lib/protocol/crypto.js" {
   };
   export default crypto;
 }
-
-declare module "ssh2/lib/protocol/keyParser.js" {
-  export interface ParsedKey {
-    readonly type: string;
-    getPrivatePEM(): string | null;
-    getPublicSSH(): Buffer;
-    sign(data: Buffer, hash?: string): Buffer | Error;
-  }
-  const keyParser: {
-    parseKey(data: string | Buffer): ParsedKey | readonly ParsedKey[] | Error;
-  };
-  export default keyParser;
-}

@@ -1,4 +1,4 @@
-import keyParser, { type ParsedKey } from "ssh2/lib/protocol/keyParser.js";
+import ssh2, { type ParsedKey } from "ssh2";
 import { message } from "../../src/server/protocol.ts";
 import type { KeyFiles } from "./ssh.ts";
 
@@ -22,7 +22,7 @@ export function signatureOf(key: KeyFiles, algorithm: string, data: Buffer, wron
 }
 
 function sign(key: KeyFiles, data: Buffer, hash: string | undefined): Buffer {
-  const parsed = keyParser.parseKey(key.privateKey) as ParsedKey;
+  const parsed = ssh2.utils.parseKey(key.privateKey) as ParsedKey;
   const signature = parsed.sign(data, hash);
   if (signature instanceof Error) throw signature;
   return key.type.startsWith("ecdsa-") ? fromDer(signature) : signature;
