@@ -1,6 +1,6 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { type Host, serveUntilSignal } from "../host/index.ts";
+import { type Stoppable, serveUntilSignal } from "../host/index.ts";
 import { createEventStream, createLogger, logEvents } from "../observe/index.ts";
 import { asLazysshError } from "../util/errors.ts";
 import { type CliContext, exitCodes } from "./context.ts";
@@ -12,26 +12,39 @@ export async function dev(this: CliContext, flags: DevFlags): Promise<void> {
   const logger = await createLogger({ format: flags.logFormat, level: flags.logLevel }, this.stderr);
   const events = createEventStream();
   events.subscribe(logEvents(logger));
-  let started: Dev;
+  const notice = (text: string) => void this.stderr.write(text.endsWith("\n") ? text : `${text}\n`);
   try {
-    const notice = (text: string) => void this.stderr.write(text.endsWith("\n") ? text : `${text}\n`);
-    started = await startDev(this, { dir: flags.dir, server: flags.server, events, notice });
+    this.process.exitCode = await serveUntilSignal({
+      start: async () =>
+        stoppable(await startDev(this, { dir: flags.dir, server: flags.server, events, notice })),
+      signals: this.signals,
+      onStarted: ({ dev: started }) => {
+        if (started.host) events.emit({ type: "listening", ...started.host.address });
+        this.stdout.write(welcome(started));
+      },
+      onAbandon: ({ dev: { host }, running }) =>
+        this.stderr.write(abandoned(running(), host?.stateDir ?? "")),
+    });
   } catch (cause) {
     const error = asLazysshError(cause);
     this.stderr.write(`lazyssh: ${error.message}\n`);
     this.process.exitCode = error.code === "CONFIG_INVALID" ? exitCodes.usage : exitCodes.failed;
-    return;
   }
+}
+
+/** The world with its jump host, to be stopped as one: first the machines, as ever, and then the world they are in. */
+function stoppable(started: Dev): Stoppable & { readonly dev: Dev } {
   const { world, host } = started;
-  if (host) events.emit({ type: "listening", ...host.address });
-  this.stdout.write(welcome(started));
-  this.process.exitCode = await serveUntilSignal({
-    host: host ?? nobody,
-    signals: this.signals,
-    onAbandon: (machines) => this.stderr.write(abandoned(machines, host?.stateDir ?? "")),
-  });
-  await rm(join(world.dir, "dev.json"), { force: true });
-  await world.close();
+  return {
+    dev: started,
+    running: () => host?.running() ?? [],
+    async close(signal) {
+      await host?.close(signal);
+      await rm(join(world.dir, "dev.json"), { force: true });
+      await world.close();
+    },
+    abandon: () => host?.abandon(),
+  };
 }
 
 function welcome({ world, host, config }: Dev): string {
@@ -53,10 +66,3 @@ function welcome({ world, host, config }: Dev): string {
 export function shellWord(text: string): string {
   return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }
-
-/** Without a jump host there is nothing to stop. */
-const nobody: Pick<Host, "close" | "abandon" | "running"> = {
-  running: () => [],
-  close: async () => undefined,
-  abandon: () => undefined,
-};

@@ -17,12 +17,11 @@ export async function serve(this: CliContext, flags: ServeFlags): Promise<void> 
   events.subscribe(logEvents(logger));
   try {
     const stateDir = chooseStateDir({ flag: flags.stateDir, config: config.server.stateDir }, this.env);
-    const host = await startHost({ config, stateDir, events, clock: this.clock });
-    events.emit({ type: "listening", ...host.address });
     this.process.exitCode = await serveUntilSignal({
-      host,
+      start: () => startHost({ config, stateDir, events, clock: this.clock }),
       signals: this.signals,
-      onAbandon: (machines) => this.stderr.write(abandoned(machines, host.stateDir)),
+      onStarted: (host) => events.emit({ type: "listening", ...host.address }),
+      onAbandon: (host) => this.stderr.write(abandoned(host.running(), host.stateDir)),
     });
   } catch (cause) {
     const error = asLazysshError(cause);

@@ -1,2 +1,2 @@
 export { type Host, startHost } from "./host.ts";
-export { serveUntilSignal } from "./serve.ts";
+export { type Stoppable, serveUntilSignal } from "./serve.ts";

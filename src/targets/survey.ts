@@ -26,7 +26,7 @@ export interface Survey {
   begin(): Promise<void>;
   /** Resolves once the machines of a target that earlier runs left are taken up; the first call looks. */
   of(context: MachineContext): Promise<void>;
-  /** Resolves when what the journal named has been taken up. */
+  /** Resolves when what the journal named has been taken up. Where it names nothing, nobody waits for the cloud. */
   settled(): Promise<void>;
   /** What the journal names and nobody has taken up yet, for people. */
   open(): readonly string[];
@@ -158,7 +158,8 @@ export function createSurvey(options: SurveyOptions): Survey {
       }
     },
     async settled() {
-      await Promise.allSettled(surveys.values());
+      const owed = new Set([...left.values()].map(({ target }) => target));
+      await Promise.allSettled([...owed].map((target) => surveys.get(target)));
     },
     open: () => [...left.values()].map(nameOf),
   };

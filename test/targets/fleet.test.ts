@@ -409,6 +409,42 @@ describe("fleet", () => {
     await clock.until(() => quiet() && journal.records.size === 0, 120_000);
   });
 
+  it("does not wait for an unreachable cloud to end when it has started nothing", async () => {
+    const { ask, clock, cloud, fleet } = world();
+    cloud.fault = () => {
+      throw new LazysshError("CLOUD_UNREACHABLE", "ECONNREFUSED", { retryable: true });
+    };
+    const asked = ask();
+    await clock.advance(5_000);
+    let closed = false;
+    void fleet.close().then(() => {
+      closed = true;
+    });
+    await settled();
+    expect(closed).toBe(true);
+    expect(asked.error?.code).toBe("SHUTTING_DOWN");
+  });
+
+  it("does wait, and names it meanwhile, for a machine that an earlier run has left", async () => {
+    const { ask, clock, cloud, start, quiet } = world();
+    const asked = ask();
+    await clock.until(() => asked.settled, 10_000);
+    cloud.fault = () => {
+      throw new LazysshError("CLOUD_UNREACHABLE", "ECONNREFUSED", { retryable: true });
+    };
+    const successor = start();
+    await successor.recover();
+    let closed = false;
+    void successor.close().then(() => {
+      closed = true;
+    });
+    await clock.advance(60_000);
+    expect([closed, successor.running()]).toEqual([false, ["i-1"]]);
+    cloud.fault = () => undefined;
+    await clock.until(() => closed, 60_000);
+    expect(quiet()).toBe(true);
+  });
+
   it("connects forward targets at once, without a machine", async () => {
     const { ask, cloud } = world();
     const asked = ask({ target: "home" });
