@@ -1,5 +1,5 @@
 /** Flags that the Go program, and its users' unit files, write with one dash. */
-const SINGLE_DASH = /^-(config|var|state-dir|log-format|log-level|help|version)(=.*)?$/s;
+const SINGLE_DASH = /^-(config|var|state-dir|log-format|log-level|dry-run|help|version)(=.*)?$/s;
 
 /**
  * What the user typed, in the form the commands take: `-config FILE` as the Go program had it becomes `--config FILE`,

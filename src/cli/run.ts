@@ -7,8 +7,15 @@ import { type CliContext, exitCodes } from "./context.ts";
 import { demoCommand } from "./demo.ts";
 import { devCommand } from "./dev.ts";
 import { serveCommand } from "./serve.ts";
+import { sweepCommand } from "./sweep.ts";
 
-const routes = { serve: serveCommand, check: checkCommand, dev: devCommand, demo: demoCommand };
+const routes = {
+  serve: serveCommand,
+  check: checkCommand,
+  sweep: sweepCommand,
+  dev: devCommand,
+  demo: demoCommand,
+};
 
 const application = buildApplication(
   buildRouteMap({

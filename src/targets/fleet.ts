@@ -129,6 +129,7 @@ export function createFleet({ config, provider, ...rest }: FleetOptions): Fleet 
       const context = contexts.get(name);
       if (!context) throw unknownTarget(name, names);
       await surveyed(context, signal);
+      if (closed) throw closed; // meanwhile
       return machineOf(context, tenant).acquire(signal);
     },
 

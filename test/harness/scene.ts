@@ -22,6 +22,7 @@ export interface SceneOptions {
 export interface Scene extends AsyncDisposable {
   readonly world: World;
   readonly configFile: string;
+  readonly stateDir: string;
   /** The jump host; another one after `restart`. */
   readonly jump: Program;
   readonly sshConfig: string;
@@ -86,6 +87,7 @@ export async function startScene(options: SceneOptions = {}): Promise<Scene> {
   return {
     world,
     configFile,
+    stateDir,
     sshConfig,
     get jump() {
       const latest = programs.at(-1);
