@@ -1,4 +1,3 @@
-import ssh2 from "ssh2";
 import { Findings } from "../../src/config/diagnostic.ts";
 import { formatDecimal } from "../../src/config/evaluate/decimal.ts";
 import { createEvaluator } from "../../src/config/evaluate/functions.ts";
@@ -8,9 +7,10 @@ import { createScope } from "../../src/config/inputs.ts";
 import { SourceText } from "../../src/config/source.ts";
 import { parseSource } from "../../src/config/syntax/body.ts";
 import type { Body } from "../../src/config/syntax/tree.ts";
+import { generateKeyPair } from "../../src/dev/host-key.ts";
 
-const pair = ssh2.utils.generateKeyPairSync("ed25519", { comment: "host" });
-const user = ssh2.utils.generateKeyPairSync("ed25519", { comment: "dana@laptop" });
+const pair = generateKeyPair("host");
+const user = generateKeyPair("dana@laptop");
 
 /** Keys made for this run. */
 export const hostKey = pair.private.trim();
