@@ -177,6 +177,7 @@ describe("meaning", () => {
       ec2('  ebs_block_device {\n    device_name = "x"\n    volume_size = 2147483648\n  }\n'),
       at(7, 19, "Incorrect attribute value type"),
     ],
+    ["two decimal points", "locals {\n  a = 1.2.3\n}\n", at(2, 7, "Invalid number literal")],
     ["a second server", "server {}\n", at(1, 1, "Duplicate server block")],
     [
       "a function misspelt",

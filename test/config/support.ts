@@ -68,13 +68,14 @@ export function evaluateAll(
     ...blocksValue(body),
   });
   const blocksValue = (body: Body) => {
-    const result: Record<string, unknown> = {};
+    // Without a prototype: a block may be called toString, or __proto__.
+    const result: Record<string, unknown> = Object.create(null);
     for (const block of body.blocks) {
       const path = [block.type, ...block.labels.map(({ value }) => value)];
       const last = path.pop() ?? "";
       let place = result;
       for (const step of path) {
-        const next = (place[step] ?? {}) as Record<string, unknown>;
+        const next = (place[step] ?? Object.create(null)) as Record<string, unknown>;
         place[step] = next;
         place = next;
       }

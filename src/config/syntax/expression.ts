@@ -160,6 +160,15 @@ function primary(cursor: Cursor): Expression {
 
 function numberLiteral(cursor: Cursor): Expression {
   const { start, end } = cursor.read();
+  const [dot, more] = [cursor.peek(), cursor.peek(1)];
+  if (dot.kind === "." && dot.start === end && more.kind === "number" && more.start === dot.end) {
+    // Not an index into the number, whatever the grammar might allow.
+    cursor.fail(
+      { start, end: more.end },
+      "Invalid number literal",
+      "A number has one decimal point at most.",
+    );
+  }
   return { kind: "number", start, end, text: cursor.text({ start, end }) };
 }
 
