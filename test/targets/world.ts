@@ -1,0 +1,109 @@
+import { setMaxListeners } from "node:events";
+import type { AwsEc2Target, Config } from "../../src/config/index.ts";
+import { createEventStream, type LazysshEvent } from "../../src/observe/index.ts";
+import type { Provider } from "../../src/providers/index.ts";
+import { createFleet, type Journal, type Lease, type Tenant } from "../../src/targets/index.ts";
+import type { LazysshError } from "../../src/util/errors.ts";
+import { SimClock } from "../harness/sim-clock.ts";
+import { SimProvider } from "../harness/sim-provider.ts";
+
+type LaunchRecord = Parameters<Journal["write"]>[0];
+
+/** A journal in memory that outlives the fleet, as the state directory outlives the process. */
+function memoryJournal(): Journal & { records: Map<string, LaunchRecord> } {
+  const records = new Map<string, LaunchRecord>();
+  return {
+    records,
+    write: async (record) => void records.set(record.token, record),
+    forget: async (token) => void records.delete(token),
+    read: async () => ({ records: [...records.values()], unreadable: [] }),
+  };
+}
+
+const archiver: AwsEc2Target = {
+  type: "aws_ec2",
+  name: "archiver",
+  imageId: "ami-1",
+  image: undefined,
+  launchTemplate: undefined,
+  securityGroupIds: [],
+  associatePublicIpAddress: undefined,
+  metadataOptions: undefined,
+  tags: {},
+  instanceType: "t4g.nano",
+  keyName: "k",
+  checkPort: 22,
+  ready: "ssh",
+  shared: true,
+  lingerMs: 0,
+  bootTimeoutMs: 60_000,
+  subnetId: undefined,
+  userData: undefined,
+  iamInstanceProfile: undefined,
+  profile: undefined,
+  region: undefined,
+  endpoint: undefined,
+  address: undefined,
+  availabilityZone: undefined,
+  ebsBlockDevices: [],
+  attachVolumes: [{ deviceName: "/dev/sdf", volumeId: "vol-1" }],
+};
+
+/** Puts something between the first fleet and its surroundings; fleets started later have them as they are. */
+type Between = (provider: Provider, journal: Journal) => { provider: Provider; journal: Journal };
+
+/**
+ * Fleets of one target on a simulated clock, cloud and journal. `start` makes another one of the same, as the program does
+ * when it is started again.
+ */
+export function world(overrides: Partial<AwsEc2Target> = {}, between?: Between) {
+  const clock = new SimClock();
+  const cloud = new SimProvider(clock);
+  const journal = memoryJournal();
+  const seen: LazysshEvent[] = [];
+  /** How long after its start to answer the port of a machine answers. */
+  const port = { delayMs: 2_000 };
+  const start = (around?: Between) => {
+    const surroundings = around?.(cloud, journal) ?? { provider: cloud, journal };
+    const events = createEventStream();
+    events.subscribe((event) => seen.push(event));
+    return createFleet({
+      config: {
+        file: "config.hcl",
+        server: {} as Config["server"],
+        targets: [
+          { ...archiver, ...overrides },
+          { type: "forward", name: "home", to: "192.0.2.1" },
+        ],
+      },
+      clock,
+      events,
+      journal: surroundings.journal,
+      provider: () => surroundings.provider,
+      probe: async ({ signal, onWaiting }) => {
+        onWaiting("10.0.0.1:22 refuses connections");
+        await clock.sleep(port.delayMs, signal);
+      },
+    });
+  };
+  const fleet = start(between);
+  let connections = 0;
+  const tenant = (): Tenant => ({ connection: `c${++connections}`, client: "192.0.2.7" });
+  const never = new AbortController().signal;
+  setMaxListeners(0, never);
+  /** A lease that is asked for now and whose outcome is looked at later. */
+  const ask = (
+    options: { signal?: AbortSignal; from?: typeof fleet; target?: string; who?: Tenant } = {},
+  ) => {
+    const asked: { lease?: Lease; error?: LazysshError; settled: boolean } = { settled: false };
+    (options.from ?? fleet)
+      .acquire(options.target ?? "archiver", options.who ?? tenant(), options.signal ?? never)
+      .then(
+        (lease) => Object.assign(asked, { lease, settled: true }),
+        (error) => Object.assign(asked, { error, settled: true }),
+      );
+    return asked;
+  };
+  const quiet = () => cloud.running.length === 0 && cloud.volumeFree;
+  return { clock, cloud, journal, seen, fleet, start: () => start(), ask, tenant, quiet, port };
+}
