@@ -50,7 +50,7 @@ const archiver: AwsEc2Target = {
 };
 
 /** Puts something between the first fleet and its surroundings; fleets started later have them as they are. */
-type Between = (provider: Provider, journal: Journal) => { provider: Provider; journal: Journal };
+export type Between = (provider: Provider, journal: Journal) => { provider: Provider; journal: Journal };
 
 /**
  * Fleets of one target on a simulated clock, cloud and journal. `start` makes another one of the same, as the program does
@@ -105,5 +105,5 @@ export function world(overrides: Partial<AwsEc2Target> = {}, between?: Between) 
     return asked;
   };
   const quiet = () => cloud.running.length === 0 && cloud.volumeFree;
-  return { clock, cloud, journal, seen, fleet, start: () => start(), ask, tenant, quiet, port };
+  return { clock, cloud, journal, seen, fleet, start, ask, tenant, quiet, port };
 }
