@@ -12,6 +12,10 @@ export class Ec2Error extends Error {
   }
 }
 
+export function missingParameter(name: string): Ec2Error {
+  return new Ec2Error("MissingParameter", `The request must contain the parameter ${name}`);
+}
+
 export function noCapacity(instanceType: string, zone: string): Ec2Error {
   return new Ec2Error(
     "InsufficientInstanceCapacity",

@@ -3,7 +3,7 @@ import { Ec2Error, noCapacity } from "./error.ts";
 import { findInstances } from "./lookup.ts";
 import { beginBoot, enter } from "./power.ts";
 import { DEFAULT_GROUP_ID, IMAGES, type Image, SUBNETS, type Subnet } from "./region.ts";
-import { currentState, type Fate, type Instance, type Tags } from "./state.ts";
+import { currentState, type Fate, type Instance, type MetadataOptions, type Tags } from "./state.ts";
 import { checkVolumeSpec, createVolume, hold, type VolumeSpec } from "./volumes.ts";
 
 /** A volume made with the instance (`BlockDeviceMapping.N.Ebs`). */
@@ -21,6 +21,9 @@ export interface LaunchRequest {
   readonly subnetId?: string | undefined;
   readonly zone?: string | undefined;
   readonly securityGroupIds?: readonly string[];
+  /** Default: as the subnet says, which is true. */
+  readonly associatePublicIpAddress?: boolean | undefined;
+  readonly metadataOptions?: Partial<MetadataOptions>;
   readonly iamInstanceProfile?: string | undefined;
   /** Decoded; at most 16384 bytes. */
   readonly userData?: string | undefined;
@@ -35,6 +38,12 @@ export interface LaunchRequest {
   readonly fate?: Fate;
 }
 
+/** EC2 user guide, "Instance metadata options": what holds when neither account nor image says otherwise. */
+const METADATA_DEFAULTS: MetadataOptions = {
+  httpTokens: "optional",
+  httpPutResponseHopLimit: 1,
+  httpEndpoint: "enabled",
+};
 const USER_DATA_LIMIT = 16384;
 const TOKEN_LIMIT = 64;
 
@@ -167,6 +176,8 @@ function createInstance(cloud: Cloud, request: LaunchRequest, place: Place): Ins
     subnetId: subnet.id,
     zone: subnet.zone,
     securityGroupIds: request.securityGroupIds?.length ? request.securityGroupIds : [DEFAULT_GROUP_ID],
+    hasPublicAddress: request.associatePublicIpAddress ?? true,
+    metadataOptions: { ...METADATA_DEFAULTS, ...request.metadataOptions },
     iamInstanceProfile: request.iamInstanceProfile,
     userData: request.userData,
     clientToken: request.clientToken,

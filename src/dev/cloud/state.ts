@@ -27,6 +27,13 @@ export interface StateChange {
 
 export type Tags = Record<string, string>;
 
+/** How an instance asks for what the cloud tells it (EC2 API, `InstanceMetadataOptionsResponse`). */
+export interface MetadataOptions {
+  readonly httpTokens: "optional" | "required";
+  readonly httpPutResponseHopLimit: number;
+  readonly httpEndpoint: "enabled" | "disabled";
+}
+
 export interface Instance {
   readonly id: string;
   readonly reservationId: string;
@@ -36,6 +43,9 @@ export interface Instance {
   readonly subnetId: string;
   readonly zone: string;
   readonly securityGroupIds: readonly string[];
+  /** Whether it has a public address while it runs. */
+  readonly hasPublicAddress: boolean;
+  readonly metadataOptions: MetadataOptions;
   readonly iamInstanceProfile: string | undefined;
   /** Decoded user data. */
   readonly userData: string | undefined;

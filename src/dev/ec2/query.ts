@@ -1,4 +1,4 @@
-import { Ec2Error } from "../cloud/error.ts";
+import { Ec2Error, missingParameter } from "../cloud/error.ts";
 
 interface Node {
   value: string | undefined;
@@ -45,9 +45,7 @@ export class Params {
   /** @throws Ec2Error `MissingParameter`. */
   required(name: string): string {
     const value = this.text(name);
-    if (value === undefined || value === "") {
-      throw new Ec2Error("MissingParameter", `The request must contain the parameter ${this.#path}${name}`);
-    }
+    if (value === undefined || value === "") throw missingParameter(`${this.#path}${name}`);
     return value;
   }
 

@@ -67,7 +67,10 @@ export const accountActions: ActionTable = {
     if (unknown !== undefined) {
       throw new Ec2Error("InvalidAMIID.NotFound", `The image id '[${unknown}]' does not exist`);
     }
-    const asked = IMAGES.filter(({ id }) => ids.length === 0 || ids.includes(id));
+    // Every image is the account's own.
+    const owners = params.list("Owner");
+    const isOwners = owners.length === 0 || owners.includes("self") || owners.includes(OWNER_ID);
+    const asked = IMAGES.filter(({ id }) => isOwners && (ids.length === 0 || ids.includes(id)));
     const found = applyFilters(params, asked, (image, name) => {
       switch (name) {
         case "image-id":
@@ -87,6 +90,7 @@ export const accountActions: ActionTable = {
         imageId: image.id,
         name: image.name,
         imageState: "available",
+        creationDate: image.created,
         imageOwnerId: OWNER_ID,
         isPublic: image.id !== DEV_IMAGE,
         architecture: image.architecture,

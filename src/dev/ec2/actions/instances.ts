@@ -1,5 +1,5 @@
-import { Ec2Error } from "../../cloud/error.ts";
-import { type LaunchDevice, launch } from "../../cloud/launch.ts";
+import { Ec2Error, missingParameter } from "../../cloud/error.ts";
+import { launch } from "../../cloud/launch.ts";
 import { findInstances } from "../../cloud/lookup.ts";
 import {
   rebootInstances,
@@ -8,14 +8,14 @@ import {
   stopInstances,
   terminateInstances,
 } from "../../cloud/power.ts";
-import { IMAGES, OWNER_ID, VPC_ID } from "../../cloud/region.ts";
+import { OWNER_ID, VPC_ID } from "../../cloud/region.ts";
 import { type Instance, type StateChange, stateAt } from "../../cloud/state.ts";
 import type { Action, ActionContext, ActionTable } from "../action.ts";
 import { applyFilters, paginate, tagField } from "../filter.ts";
 import type { Params } from "../query.ts";
 import type { XmlFields } from "../xml.ts";
+import { launchRequest } from "./launch-request.ts";
 import { renderInstance, renderState } from "./render.ts";
-import { tagsFor } from "./tags.ts";
 
 interface Seen {
   readonly instance: Instance;
@@ -23,28 +23,7 @@ interface Seen {
 }
 
 const runInstances: Action = (params, { cloud, fate }) => {
-  const imageId = params.required("ImageId");
-  const userData = params.text("UserData");
-  const launched = launch(cloud, {
-    imageId,
-    instanceType: params.text("InstanceType") ?? "m1.small",
-    minCount: params.integer("MinCount") ?? missing("MinCount"),
-    maxCount: params.integer("MaxCount") ?? missing("MaxCount"),
-    keyName: params.text("KeyName"),
-    subnetId: params.text("SubnetId"),
-    zone: params.struct("Placement")?.text("AvailabilityZone"),
-    securityGroupIds: params.list("SecurityGroupId"),
-    iamInstanceProfile: profileName(params),
-    userData: userData === undefined ? undefined : decodeBase64(userData),
-    shutdownBehavior: params.choice("InstanceInitiatedShutdownBehavior", ["stop", "terminate"]) ?? "stop",
-    terminationProtected: params.flag("DisableApiTermination") ?? false,
-    devices: params.structs("BlockDeviceMapping").map((mapping) => launchDevice(mapping, imageId)),
-    instanceTags: tagsFor(params, "instance"),
-    volumeTags: tagsFor(params, "volume"),
-    clientToken: params.text("ClientToken"),
-    fingerprint: params.fingerprint(),
-    fate,
-  });
+  const launched = launch(cloud, launchRequest(params, fate));
   const [reservation] = reservations(
     { cloud, lagMs: 0 },
     launched.flatMap((instance) => seeAt(instance, cloud.now())),
@@ -127,11 +106,8 @@ export const instanceActions: ActionTable = {
 
 function instanceIds(params: Params): string[] {
   const ids = params.list("InstanceId");
-  return ids.length > 0 ? ids : missing("InstanceId");
-}
-
-function missing(name: string): never {
-  throw new Ec2Error("MissingParameter", `The request must contain the parameter ${name}`);
+  if (ids.length === 0) throw missingParameter("InstanceId");
+  return ids;
 }
 
 function seeAt(instance: Instance, at: number): Seen[] {
@@ -192,40 +168,4 @@ function instanceField({
         return tagField(instance.tags, name);
     }
   };
-}
-
-function launchDevice(mapping: Params, imageId: string): LaunchDevice {
-  const device = mapping.required("DeviceName");
-  const ebs = mapping.struct("Ebs");
-  const image = IMAGES.find(({ id, rootDevice }) => id === imageId && rootDevice === device);
-  const size = ebs?.integer("VolumeSize") ?? image?.rootSize;
-  if (size === undefined) {
-    throw new Ec2Error(
-      "InvalidBlockDeviceMapping",
-      `The device ${device} has neither a size nor a snapshot this account knows.`,
-    );
-  }
-  return {
-    device,
-    size,
-    type: ebs?.text("VolumeType") ?? "gp2",
-    iops: ebs?.integer("Iops"),
-    throughput: ebs?.integer("Throughput"),
-    encrypted: ebs?.flag("Encrypted"),
-    kmsKeyId: ebs?.text("KmsKeyId"),
-    snapshotId: ebs?.text("SnapshotId"),
-    deleteOnTermination: ebs?.flag("DeleteOnTermination") ?? true,
-  };
-}
-
-function profileName(params: Params): string | undefined {
-  const profile = params.struct("IamInstanceProfile");
-  return profile?.text("Name") ?? profile?.text("Arn")?.split("/").at(-1);
-}
-
-function decodeBase64(text: string): string {
-  if (!/^[A-Za-z0-9+/\s]*={0,2}$/.test(text)) {
-    throw new Ec2Error("InvalidParameterValue", "Invalid BASE64 encoding of user data");
-  }
-  return Buffer.from(text, "base64").toString();
 }

@@ -24,7 +24,8 @@ function renderTags(tags: Tags): XmlFields[] {
 /** Shape `Instance`, as it stood at `seen`. */
 export function renderInstance(cloud: Cloud, instance: Instance, seen: StateChange): XmlFields {
   const onNetwork = seen.state !== "terminated";
-  const isPublic = seen.state === "running" || seen.state === "shutting-down" || seen.state === "stopping";
+  const isOn = seen.state === "running" || seen.state === "shutting-down" || seen.state === "stopping";
+  const isPublic = isOn && instance.hasPublicAddress;
   const name = instance.address.replaceAll(".", "-");
   return {
     instanceId: instance.id,
@@ -59,6 +60,7 @@ export function renderInstance(cloud: Cloud, instance: Instance, seen: StateChan
         ? undefined
         : { arn: `arn:aws:iam::${OWNER_ID}:instance-profile/${instance.iamInstanceProfile}`, id: "AIPADEV" },
     ebsOptimized: false,
+    metadataOptions: { state: "applied", ...instance.metadataOptions },
   };
 }
 
