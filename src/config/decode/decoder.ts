@@ -66,15 +66,17 @@ export class Decoder {
   }
 
   #absent(block: Block, row: ArgumentRow<unknown>, isNull?: Span): unknown {
-    if (!row.required) return row.fallback;
+    if (!row.required || block.body.blocks.some(({ type }) => row.unless.includes(type))) return row.fallback;
     // An argument that was written, but could not be read, has been reported already.
     const broken = this.#broken.some(
-      ({ name, start }) => name === row.name && block.start <= start && start < block.end,
+      ({ name = "", start }) =>
+        [row.name, ...row.unless].includes(name) && block.start <= start && start < block.end,
     );
     if (broken) return undefined;
+    const other = row.unless.map((type) => ` or a block "${type}"`).join("");
     const detail = isNull
-      ? `The argument "${row.name}" is required, but its value is null.`
-      : `The argument "${row.name}" is required, but no definition was found.`;
+      ? `The argument "${row.name}"${other} is required, but its value is null.`
+      : `The argument "${row.name}"${other} is required, but no definition was found.`;
     this.error(isNull ?? block.openBrace, "Missing required argument", detail);
     return undefined;
   }

@@ -8,6 +8,8 @@ export interface ArgumentRow<T> {
   readonly name: string;
   readonly type: ValueType<unknown>;
   readonly required: boolean;
+  /** Blocks beside it, one of which makes up for it when it is required. */
+  readonly unless: readonly string[];
   /** What it is when it is absent or null. */
   readonly fallback: T;
   /** The default in words, for the manual. */
@@ -65,11 +67,22 @@ export function required<T>(
     name,
     type,
     required: true,
+    unless: [],
     fallback,
     fallbackText: undefined,
     sensitive: options.sensitive ?? false,
     doc,
   };
+}
+
+/** Required, unless one of these blocks stands beside it. */
+export function requiredUnless<T>(
+  unless: readonly string[],
+  name: string,
+  type: ValueType<T>,
+  doc: string,
+): ArgumentRow<T | undefined> {
+  return { ...optional(name, type, doc), required: true, unless };
 }
 
 export function optional<T>(
@@ -83,6 +96,7 @@ export function optional<T>(
     name,
     type,
     required: false,
+    unless: [],
     fallback: undefined,
     fallbackText: undefined,
     sensitive: options.sensitive ?? false,
@@ -97,7 +111,7 @@ export function defaulted<T>(
   fallbackText: string,
   doc: string,
 ): ArgumentRow<T> {
-  return { kind: "argument", name, type, required: false, fallback, fallbackText, sensitive: false, doc };
+  return { ...optional(name, type, doc), fallback, fallbackText };
 }
 
 export function blocks<F extends Table>(

@@ -1,5 +1,5 @@
 import { formatDecimal, safeInteger } from "../evaluate/decimal.ts";
-import { kindName, toBool, toNumber, toText, type Value } from "../evaluate/value.ts";
+import { kindName, marked, sortedEntries, toBool, toNumber, toText, type Value } from "../evaluate/value.ts";
 
 export type Conversion<T> =
   | { readonly ok: true; readonly value: T; readonly warning?: string }
@@ -60,6 +60,41 @@ export function oneOf<T extends string>(...choices: readonly T[]): ValueType<T> 
     const choice = choices.find((one) => one === given);
     return choice === undefined ? no(`It must be one of ${list}.`) : ok(choice);
   });
+}
+
+/** A list whose items are all of one type. */
+export function listOf<T>(item: ValueType<T>): ValueType<readonly T[]> {
+  return {
+    name: `list of ${item.name}s`,
+    convert: (value) => {
+      if (value.kind !== "tuple") return no(`A list is needed, such as [ … ]; this is ${kindName(value)}.`);
+      const items: T[] = [];
+      for (const [index, given] of value.items.entries()) {
+        const result = item.convert(marked(given, value.sensitive));
+        if (!result.ok) return no(`Item ${index + 1}: ${result.problem}`);
+        items.push(result.value);
+      }
+      return ok(items);
+    },
+  };
+}
+
+/** An object whose values are all of one type, in the order of their keys. */
+export function mapOf<T>(item: ValueType<T>): ValueType<ReadonlyMap<string, T>> {
+  return {
+    name: `map of ${item.name}s`,
+    convert: (value) => {
+      if (value.kind !== "object")
+        return no(`A map is needed, such as { key = … }; this is ${kindName(value)}.`);
+      const items = new Map<string, T>();
+      for (const [key, given] of sortedEntries(value.entries)) {
+        const result = item.convert(marked(given, value.sensitive));
+        if (!result.ok) return no(`${value.sensitive ? "An item" : JSON.stringify(key)}: ${result.problem}`);
+        items.set(key, result.value);
+      }
+      return ok(items);
+    },
+  };
 }
 
 /** A type whose values are read on from another's. */
