@@ -66,10 +66,23 @@ export interface MachineTarget {
 
 export interface AwsEc2Target extends MachineTarget {
   readonly type: "aws_ec2";
-  readonly imageId: string;
-  readonly instanceType: string;
-  readonly keyName: string;
+  /** The AMI, or `resolve:ssm:` and a parameter's name. Never together with `image`; undefined too when the template has it. */
+  readonly imageId: string | undefined;
+  /** The AMI as a search, made at each launch. */
+  readonly image: ImageSearch | undefined;
+  /** What the other attributes do not say is left to it. Without it, type, key and one of the images are there. */
+  readonly launchTemplate: LaunchTemplate | undefined;
+  readonly instanceType: string | undefined;
+  readonly keyName: string | undefined;
   readonly subnetId: string | undefined;
+  /** Empty leaves it to the cloud: the default group of the VPC. */
+  readonly securityGroupIds: readonly string[];
+  /** Undefined leaves it to the subnet. */
+  readonly associatePublicIpAddress: boolean | undefined;
+  /** Undefined leaves them to the launch template. */
+  readonly metadataOptions: MetadataOptions | undefined;
+  /** The user's own, for the instance and its volumes, beside those by which machines are found again. */
+  readonly tags: Readonly<Record<string, string>>;
   /** Plain text, not yet base64; at most 16384 bytes. Sensitive: it may hold host keys. */
   readonly userData: string | undefined;
   readonly iamInstanceProfile: string | undefined;
@@ -96,6 +109,34 @@ export interface EbsBlockDevice {
   readonly volumeSize: number | undefined;
   readonly volumeType: string | undefined;
   readonly iops: number | undefined;
+  /** MiB/s. */
+  readonly throughput: number | undefined;
+}
+
+/** `image`: what to look for among the images. */
+export interface ImageSearch {
+  /** Account ids, `self`, `amazon` or another alias; at least one. */
+  readonly owners: readonly string[];
+  /** May hold the wildcards `*` and `?`. */
+  readonly name: string;
+  /** Of several the one made last; otherwise more than one is an error. */
+  readonly mostRecent: boolean;
+}
+
+/** `launch_template`: exactly one of id and name is there. */
+export interface LaunchTemplate {
+  readonly id: string | undefined;
+  readonly name: string | undefined;
+  /** A number, `$Latest` or `$Default`; undefined is the template's default version. */
+  readonly version: string | undefined;
+}
+
+/** `metadata_options`: the service at 169.254.169.254, from which the guest has its user data and credentials. */
+export interface MetadataOptions {
+  /** `required` is IMDSv2 only. */
+  readonly httpTokens: "required" | "optional";
+  readonly httpPutResponseHopLimit: number | undefined;
+  readonly httpEndpoint: "enabled" | "disabled" | undefined;
 }
 
 /** One `attach_volume` block: a volume that outlives the instance. */

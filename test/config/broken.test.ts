@@ -7,6 +7,12 @@ const at = (line: number, column: number, summary: string) => `${above + line}:$
 const ec2 = (body: string) =>
   `target "a" "aws_ec2" {\n  image_id = "ami-1"\n  instance_type = "t4g.nano"\n  key_name = "k"\n${body}}\n`;
 
+/** The same without an image. */
+const target = (body: string) =>
+  `target "a" "aws_ec2" {\n  instance_type = "t4g.nano"\n  key_name = "k"\n${body}}\n`;
+const TYPE = "Incorrect attribute value type";
+const digits = (count: number) => Array.from({ length: count }, (_, n) => n).join(", ");
+
 describe("syntax", () => {
   test.each<[string, string, ...string[]]>([
     ["a name alone", "foo\n", at(1, 1, "Argument or block definition required")],
@@ -178,6 +184,90 @@ describe("meaning", () => {
       at(7, 19, "Incorrect attribute value type"),
     ],
     ["two decimal points", "locals {\n  a = 1.2.3\n}\n", at(2, 7, "Invalid number literal")],
+    ["a string for a list", ec2('  security_group_ids = "sg-1"\n'), at(5, 24, TYPE)],
+    ["a list in a list", ec2('  security_group_ids = ["sg-1", ["sg-2"]]\n'), at(5, 24, TYPE)],
+    ["an empty security group", ec2('  security_group_ids = [""]\n'), at(5, 24, TYPE)],
+    ["a list for a map", ec2('  tags = ["a"]\n'), at(5, 10, TYPE)],
+    ["a list in a map", ec2("  tags = { a = [] }\n"), at(5, 10, TYPE)],
+    ["null for a tag", ec2("  tags = { a = null }\n"), at(5, 10, TYPE)],
+    ["a tag of ours", ec2('  tags = { "lazyssh:owner" = "x" }\n'), at(5, 10, TYPE)],
+    ["a tag of Amazon's", ec2('  tags = { "AWS:x" = "x" }\n'), at(5, 10, TYPE)],
+    ["a tag without a key", ec2('  tags = { "" = "x" }\n'), at(5, 10, TYPE)],
+    ["the key of a tag too long", ec2(`  tags = { ${"k".repeat(129)} = "x" }\n`), at(5, 10, TYPE)],
+    ["the value of a tag too long", ec2(`  tags = { k = "${"v".repeat(257)}" }\n`), at(5, 10, TYPE)],
+    ["too many tags", ec2(`  tags = { for n in [${digits(41)}] : n => n }\n`), at(5, 10, TYPE)],
+    ["a word for a bool", ec2('  associate_public_ip_address = "maybe"\n'), at(5, 33, TYPE)],
+    ["tokens of no choice", ec2('  metadata_options { http_tokens = "v2" }\n'), at(5, 36, TYPE)],
+    [
+      "hops beyond the limit",
+      ec2("  metadata_options {\n    http_put_response_hop_limit = 65\n  }\n"),
+      at(6, 35, TYPE),
+    ],
+    ["a bool for an endpoint", ec2("  metadata_options { http_endpoint = true }\n"), at(5, 38, TYPE)],
+    [
+      "metadata options twice",
+      ec2("  metadata_options {}\n  metadata_options {}\n"),
+      at(6, 3, "Too many metadata_options blocks"),
+    ],
+    [
+      "a throughput of nothing",
+      ec2('  ebs_block_device {\n    device_name = "x"\n    throughput = 0\n  }\n'),
+      at(7, 18, TYPE),
+    ],
+    [
+      "a throughput of another type",
+      ec2(
+        '  ebs_block_device {\n    device_name = "x"\n    volume_type = "gp2"\n    throughput = 125\n  }\n',
+      ),
+      at(8, 18, "Conflicting configuration arguments"),
+    ],
+    [
+      "both image_id and image",
+      ec2('  image {\n    owners = ["self"]\n    name = "x"\n  }\n'),
+      at(5, 3, "Conflicting configuration arguments"),
+    ],
+    ["an image of nobody's", target('  image {\n    owners = []\n    name = "x"\n  }\n'), at(5, 14, TYPE)],
+    [
+      "an account whose zero in front got lost",
+      target('  image {\n    owners = [099720109477]\n    name = "x"\n  }\n'),
+      at(5, 14, TYPE),
+    ],
+    [
+      "an image without a name or owners",
+      target("  image {}\n"),
+      at(4, 9, "Missing required argument"),
+      at(4, 9, "Missing required argument"),
+    ],
+    ["an image that is null", target("  image_id = null\n"), at(4, 14, "Missing required argument")],
+    [
+      "neither type nor key, with an image",
+      'target "a" "aws_ec2" {\n  image {\n    owners = ["self"]\n    name = "x"\n  }\n}\n',
+      at(1, 22, "Missing required argument"),
+      at(1, 22, "Missing required argument"),
+    ],
+    [
+      "a launch template by nothing",
+      'target "a" "aws_ec2" {\n  launch_template { version = 1 }\n}\n',
+      at(2, 3, "Missing required argument"),
+    ],
+    [
+      "a launch template by both",
+      'target "a" "aws_ec2" {\n  launch_template {\n    id = "lt-1"\n    name = "x"\n  }\n}\n',
+      at(4, 12, "Conflicting configuration arguments"),
+    ],
+    [
+      "two launch templates",
+      'target "a" "aws_ec2" {\n  launch_template { id = "lt-1" }\n  launch_template { id = "lt-2" }\n}\n',
+      at(3, 3, "Too many launch_template blocks"),
+    ],
+    [
+      "a launch template that cannot be read",
+      'target "a" "aws_ec2" {\n  launch_template = {\n    id = "lt-1"\n  }\n}\n',
+      at(1, 22, "Missing required argument"),
+      at(1, 22, "Missing required argument"),
+      at(1, 22, "Missing required argument"),
+      at(2, 3, "Unsupported argument"),
+    ],
     ["a second server", "server {}\n", at(1, 1, "Duplicate server block")],
     [
       "a function misspelt",
@@ -228,6 +318,20 @@ describe("hints", () => {
 
   test("a type of the older program is answered with what this version serves", () => {
     expect(detail('target "a" "hcloud" {}\n')).toContain("not served by this version");
+  });
+
+  test("a missing image is answered with what may stand for it", () => {
+    expect(detail(target(""))).toContain(
+      'The argument "image_id" or a block "image" or a block "launch_template" is required, but no definition was found.',
+    );
+  });
+
+  test("an item of a list or a map is named", () => {
+    expect(detail(ec2("  security_group_ids = [1, {}]\n"))).toContain("Item 2: A string is needed");
+    expect(detail(ec2('  tags = { a = "b", c = [] }\n'))).toContain('"c": A string is needed');
+    expect(detail(ec2('  tags = { "aws:x" = "y" }\n'))).toContain(
+      'Keys that start with "aws:" are reserved.',
+    );
   });
 
   test("a number out of range is answered with the range", () => {

@@ -8,6 +8,12 @@ const bare = {
   type: "aws_ec2",
   name: "a",
   imageId: "ami-1",
+  image: undefined,
+  launchTemplate: undefined,
+  securityGroupIds: [],
+  associatePublicIpAddress: undefined,
+  metadataOptions: { httpTokens: "required", httpPutResponseHopLimit: undefined, httpEndpoint: undefined },
+  tags: {},
   instanceType: "t4g.nano",
   keyName: "k",
   subnetId: undefined,
@@ -91,6 +97,9 @@ describe("aws_ec2", () => {
   test("with all arguments has all their values", () => {
     const all = ec2(`
   subnet_id            = "subnet-1"
+  security_group_ids   = ["sg-1", "sg-2"]
+  tags                 = { Name = "tape", "project" = "backup", year = 2026 }
+  associate_public_ip_address = true
   user_data            = <<-EOT
     #!/bin/sh
     echo "$\${HOME}" %%{x}
@@ -115,9 +124,19 @@ describe("aws_ec2", () => {
     volume_type           = "io1"
     iops                  = 100
   }
+  ebs_block_device {
+    device_name = "/dev/xvdc"
+    volume_type = "gp3"
+    throughput  = 250
+  }
   ebs_block_device { device_name = "/dev/xvdb" }
   placement {
     availability_zone = "us-west-2d"
+  }
+  metadata_options {
+    http_tokens                 = "optional"
+    http_put_response_hop_limit = 2
+    http_endpoint               = "enabled"
   }
   attach_volume {
     device_name = "/dev/sdf"
@@ -131,6 +150,10 @@ describe("aws_ec2", () => {
     expect(all).toEqual({
       ...bare,
       subnetId: "subnet-1",
+      securityGroupIds: ["sg-1", "sg-2"],
+      tags: { Name: "tape", project: "backup", year: "2026" },
+      associatePublicIpAddress: true,
+      metadataOptions: { httpTokens: "optional", httpPutResponseHopLimit: 2, httpEndpoint: "enabled" },
       userData: '#!/bin/sh\necho "${HOME}" %{x}\n',
       iamInstanceProfile: "backup",
       profile: "prod",
@@ -152,6 +175,18 @@ describe("aws_ec2", () => {
           volumeSize: 8,
           volumeType: "io1",
           iops: 100,
+          throughput: undefined,
+        },
+        {
+          deviceName: "/dev/xvdc",
+          deleteOnTermination: undefined,
+          encrypted: undefined,
+          kmsKeyId: undefined,
+          snapshotId: undefined,
+          volumeSize: undefined,
+          volumeType: "gp3",
+          iops: undefined,
+          throughput: 250,
         },
         {
           deviceName: "/dev/xvdb",
@@ -162,6 +197,7 @@ describe("aws_ec2", () => {
           volumeSize: undefined,
           volumeType: undefined,
           iops: undefined,
+          throughput: undefined,
         },
       ],
       attachVolumes: [
@@ -192,9 +228,69 @@ describe("aws_ec2", () => {
     ['linger = "-0"', { lingerMs: 0 }],
     ['linger = ".5s"', { lingerMs: 500 }],
     ['linger = "1m1.1s"', { lingerMs: 61_100 }],
+    ["security_group_ids = []", { securityGroupIds: [] }],
+    ["security_group_ids = null", { securityGroupIds: [] }],
+    ['security_group_ids = [for n in [1, 2] : "sg-${n}"]', { securityGroupIds: ["sg-1", "sg-2"] }],
+    ["tags = {}", { tags: {} }],
+    ["tags = { on = true }", { tags: { on: "true" } }],
+    ['associate_public_ip_address = "false"', { associatePublicIpAddress: false }],
+    ["metadata_options {}", {}],
+    [
+      "metadata_options { http_put_response_hop_limit = 64 }",
+      {
+        metadataOptions: { httpTokens: "required", httpPutResponseHopLimit: 64, httpEndpoint: undefined },
+      },
+    ],
     [`user_data = "${"é".repeat(8192)}"`, { userData: "é".repeat(8192) }],
   ])("%s", (line, expected) => {
     expect(ec2(`  ${line}\n`)).toEqual({ ...bare, ...expected });
+  });
+
+  test("an image may be a search, instead of image_id", () => {
+    const text = (image: string) =>
+      target(
+        `target "a" "aws_ec2" {\n  instance_type = "t4g.nano"\n  key_name = "k"\n  image {\n${image}  }\n}\n`,
+      );
+    const base = '    owners = ["099720109477", "self"]\n    name = "backup-*"\n';
+    const image = { owners: ["099720109477", "self"], name: "backup-*" };
+    expect(text(base)).toEqual({ ...bare, imageId: undefined, image: { ...image, mostRecent: false } });
+    expect(text(`${base}    most_recent = true\n`)).toEqual({
+      ...bare,
+      imageId: undefined,
+      image: { ...image, mostRecent: true },
+    });
+  });
+
+  test("with a launch template what is not given is left to it", () => {
+    const withTemplate = (template: string, more = "") =>
+      target(`target "a" "aws_ec2" {\n  launch_template {\n${template}  }\n${more}}\n`);
+    const left = {
+      ...bare,
+      imageId: undefined,
+      instanceType: undefined,
+      keyName: undefined,
+      metadataOptions: undefined,
+    };
+    expect(withTemplate('    id = "lt-1"\n')).toEqual({
+      ...left,
+      launchTemplate: { id: "lt-1", name: undefined, version: undefined },
+    });
+    const named = { id: undefined, name: "backup", version: "$Latest" };
+    expect(withTemplate('    name = "backup"\n    version = "$Latest"\n', required)).toEqual({
+      ...bare,
+      metadataOptions: undefined,
+      launchTemplate: named,
+    });
+    const numbered = withTemplate(
+      '    name = "backup"\n    version = 3\n    id = null\n',
+      '  image {\n    owners = ["self"]\n    name = "x"\n  }\n  metadata_options {}\n',
+    );
+    expect(numbered).toEqual({
+      ...left,
+      image: { owners: ["self"], name: "x", mostRecent: false },
+      metadataOptions: bare.metadataOptions,
+      launchTemplate: { ...named, version: "3" },
+    });
   });
 
   test("reads values of locals and of variables given with -var", () => {
@@ -241,6 +337,21 @@ describe("warnings", () => {
     expect(warnings(`target "a" "aws_ec2" {\n${required}${attach}}\n`)).toEqual([
       "warning: The machine may start in another zone than its volume",
     ]);
+  });
+
+  test("a volume whose zone the launch template may know is no reason to warn", () => {
+    const template = '  launch_template { name = "backup" }\n';
+    expect(warnings(`target "a" "aws_ec2" {\n${template}${attach}}\n`)).toEqual([]);
+  });
+
+  test("a public address that is to be used and not to be given, and groups by name", () => {
+    const body = '  address = "public"\n  associate_public_ip_address = false\n';
+    expect(warnings(`target "a" "aws_ec2" {\n${required}${body}}\n`)).toEqual([
+      "warning: The machine may have no address to connect to",
+    ]);
+    expect(
+      warnings(`target "a" "aws_ec2" {\n${required}  security_group_ids = ["sg-1", "web"]\n}\n`),
+    ).toEqual(["warning: Not the id of a security group"]);
   });
 
   test("what EC2 would refuse and the older program loaded all the same", () => {

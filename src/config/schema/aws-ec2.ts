@@ -1,7 +1,6 @@
-import type { Decoder } from "../decode/decoder.ts";
-import { blocks, optional, required, type Section } from "../decode/row.ts";
-import { boolean, no, ok, oneOf, refined, text, wholeNumber } from "../decode/value-type.ts";
-import type { AwsEc2Target } from "../types.ts";
+import { blocks, defaulted, optional, required, requiredUnless, type Section } from "../decode/row.ts";
+import { boolean, listOf, mapOf, no, ok, oneOf, refined, text, wholeNumber } from "../decode/value-type.ts";
+import type { AwsEc2Target, MetadataOptions } from "../types.ts";
 import { machineTable } from "./machine.ts";
 
 const LARGEST_INT32 = 2_147_483_647;
@@ -23,7 +22,34 @@ const url = refined(text, "URL", (given) =>
     : no('A URL is needed, such as "https://ec2.example.com" or "http://127.0.0.1:4566".'),
 );
 
-const VOLUME_ID = /^vol-[0-9a-z]+$/i;
+const owner = refined(word, "string", (given) =>
+  /^\d+$/.test(given) && given.length !== 12
+    ? no("The id of an AWS account has 12 digits. In quotes, a zero in front of it stays.")
+    : ok(given),
+);
+
+const owners = refined(listOf(owner), "list of strings", (given) =>
+  given.length === 0 ? no("Anybody may give an image any name: say whose it must be.") : ok(given),
+);
+
+/** EC2 allows 50 on a resource; some are lazyssh's own. Source: EC2 user guide, "Tag restrictions". */
+const MOST_TAGS = 40;
+const LONGEST_TAG_KEY = 128;
+const LONGEST_TAG_VALUE = 256;
+
+const tags = refined(mapOf(text), "map of strings", (given) => {
+  if (given.size > MOST_TAGS)
+    return no(`At most ${MOST_TAGS} tags are possible, and these are ${given.size}.`);
+  for (const [key, value] of given) {
+    const prefix = /^(?:aws|lazyssh):/i.exec(key)?.[0];
+    if (prefix !== undefined) return no(`Keys that start with "${prefix}" are reserved.`);
+    if (key === "" || key.length > LONGEST_TAG_KEY)
+      return no(`The key of a tag has 1 to ${LONGEST_TAG_KEY} characters.`);
+    if (value.length > LONGEST_TAG_VALUE)
+      return no(`The value of a tag has at most ${LONGEST_TAG_VALUE} characters.`);
+  }
+  return ok(Object.fromEntries(given));
+});
 
 /** `ebs_block_device { … }` */
 export const ebsBlockDeviceTable = {
@@ -47,6 +73,11 @@ export const ebsBlockDeviceTable = {
     wholeNumber(0, LARGEST_INT32),
     "I/O operations per second; needed with `io1` and `io2`.",
   ),
+  throughput: optional(
+    "throughput",
+    wholeNumber(1, LARGEST_INT32),
+    "MiB per second; only volumes of type `gp3` have it.",
+  ),
 };
 
 /** `attach_volume { … }` */
@@ -60,16 +91,82 @@ export const placementTable = {
   availabilityZone: optional("availability_zone", text, "zone to start in, such as `us-west-2d`."),
 };
 
+/** `image { … }` */
+export const imageTable = {
+  owners: required("owners", owners, "account ids, or `self`, `amazon`, `aws-marketplace`."),
+  name: required("name", word, "name of the image; `*` and `?` stand for any characters and for any one."),
+  mostRecent: defaulted(
+    "most_recent",
+    boolean,
+    false,
+    "false",
+    "of several take the one made last; otherwise there must be exactly one.",
+  ),
+};
+
+/** `launch_template { … }` */
+export const launchTemplateTable = {
+  id: optional("id", word, "id of the template; this or its name is needed."),
+  name: optional("name", word, "name of the template."),
+  version: optional("version", word, "number of the version, `$Latest` or `$Default`."),
+};
+
+/** `metadata_options { … }` */
+export const metadataOptionsTable = {
+  httpTokens: defaulted(
+    "http_tokens",
+    oneOf("required", "optional"),
+    "required",
+    '"required"',
+    "`required` allows IMDSv2 only, `optional` the older version as well.",
+  ),
+  httpPutResponseHopLimit: optional(
+    "http_put_response_hop_limit",
+    wholeNumber(1, 64),
+    "how many hops an answer may go; containers in the machine need 2.",
+  ),
+  httpEndpoint: optional(
+    "http_endpoint",
+    oneOf("enabled", "disabled"),
+    "with `disabled` the machine gets neither user data, nor key pair, nor credentials from it.",
+  ),
+};
+
+const METADATA_DEFAULT: MetadataOptions = {
+  httpTokens: metadataOptionsTable.httpTokens.fallback,
+  httpPutResponseHopLimit: undefined,
+  httpEndpoint: undefined,
+};
+
 /** `target "…" "aws_ec2" { … }` */
 export const awsEc2Table = {
-  imageId: required(
+  imageId: requiredUnless(
+    ["image", "launch_template"],
     "image_id",
     word,
     "the AMI to start, or `resolve:ssm:` and the name of an SSM parameter that holds its id.",
   ),
-  instanceType: required("instance_type", word, "type of the instance, such as `t4g.nano`."),
-  keyName: required("key_name", word, "name of the EC2 key pair."),
+  instanceType: requiredUnless(
+    ["launch_template"],
+    "instance_type",
+    word,
+    "type of the instance, such as `t4g.nano`.",
+  ),
+  keyName: requiredUnless(["launch_template"], "key_name", word, "name of the EC2 key pair."),
   subnetId: optional("subnet_id", text, "subnet to start in; it decides the zone."),
+  securityGroupIds: defaulted(
+    "security_group_ids",
+    listOf(word),
+    [],
+    "the VPC's default group",
+    "security groups of the machine.",
+  ),
+  associatePublicIpAddress: optional(
+    "associate_public_ip_address",
+    boolean,
+    "whether the machine gets a public IPv4 address. Default: as the subnet says.",
+  ),
+  tags: defaulted("tags", tags, {}, "none", "tags of the machine and of the volumes made with it."),
   userData: optional(
     "user_data",
     userData,
@@ -92,6 +189,14 @@ export const awsEc2Table = {
     "which address of the instance is connected to. Default: the public one, or the private one if it has no public one.",
   ),
   ...machineTable,
+  images: blocks("image", imageTable, "a search for the AMI, made at each start.", 1),
+  launchTemplates: blocks("launch_template", launchTemplateTable, "an EC2 launch template to start from.", 1),
+  metadataOptions: blocks(
+    "metadata_options",
+    metadataOptionsTable,
+    "the instance metadata service. Without the block IMDSv2 is required, or the launch template decides.",
+    1,
+  ),
   ebsBlockDevices: blocks("ebs_block_device", ebsBlockDeviceTable, "a volume that is made with the machine."),
   placement: blocks("placement", placementTable, "where the machine starts.", 1),
   attachVolumes: blocks(
@@ -101,73 +206,22 @@ export const awsEc2Table = {
   ),
 };
 
-type Ec2Section = Section<typeof awsEc2Table>;
+export type Ec2Section = Section<typeof awsEc2Table>;
 
 export function awsEc2Target(name: string, { values }: Ec2Section): AwsEc2Target {
-  const { placement, ebsBlockDevices, attachVolumes, ...plain } = values;
+  const { placement, images, launchTemplates, metadataOptions, ebsBlockDevices, attachVolumes, ...plain } =
+    values;
+  const launchTemplate = launchTemplates[0]?.values;
   return {
     type: "aws_ec2",
     name,
     ...plain,
+    image: images[0]?.values,
+    launchTemplate,
+    // What a template is for is to say such things.
+    metadataOptions: metadataOptions[0]?.values ?? (launchTemplate ? undefined : METADATA_DEFAULT),
     availabilityZone: placement[0]?.values.availabilityZone,
     ebsBlockDevices: ebsBlockDevices.map((device) => device.values),
     attachVolumes: attachVolumes.map((volume) => volume.values),
   };
-}
-
-/**
- * What is wrong though each argument by itself is right. Only warnings: the older program loaded such a file, and left it
- * to EC2 to refuse it.
- */
-export function checkAwsEc2(section: Ec2Section, decoder: Decoder): void {
-  const { values } = section;
-  if (!values.shared && values.lingerMs > 0) {
-    decoder.warning(
-      section.span("lingerMs"),
-      "Argument without effect",
-      '"linger" has no effect with shared = false: a machine of one connection ends with it.',
-    );
-  }
-  if (
-    values.attachVolumes[0] &&
-    values.placement[0]?.values.availabilityZone === undefined &&
-    values.subnetId === undefined
-  ) {
-    decoder.warning(
-      values.attachVolumes[0].header,
-      "The machine may start in another zone than its volume",
-      'A volume can only be attached within its zone. Add placement { availability_zone = "…" } or a subnet_id.',
-    );
-  }
-  for (const device of values.ebsBlockDevices) {
-    const { volumeType, iops } = device.values;
-    if ((volumeType === "io1" || volumeType === "io2") && iops === undefined) {
-      decoder.warning(
-        device.span("volumeType"),
-        "Missing argument",
-        `A volume of type "${volumeType}" needs the argument "iops".`,
-      );
-    }
-  }
-  for (const volume of values.attachVolumes) {
-    if (!VOLUME_ID.test(volume.values.volumeId)) {
-      decoder.warning(
-        volume.span("volumeId"),
-        "Not the id of a volume",
-        'The id of an EBS volume is needed, such as "vol-0123456789abcdef0".',
-      );
-    }
-  }
-  const seen = new Set<string>();
-  for (const device of [...values.ebsBlockDevices, ...values.attachVolumes]) {
-    const { deviceName } = device.values;
-    if (seen.has(deviceName)) {
-      decoder.warning(
-        device.span("deviceName"),
-        "Duplicate device name",
-        "Another volume of this target has the same device name.",
-      );
-    }
-    seen.add(deviceName);
-  }
 }

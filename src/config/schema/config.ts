@@ -2,7 +2,8 @@ import { type Decoder, didYouMean, headerOf } from "../decode/decoder.ts";
 import { allRows, type Table } from "../decode/row.ts";
 import type { Block, Body, SyntaxTree } from "../syntax/tree.ts";
 import type { Config, ServerConfig, TargetConfig } from "../types.ts";
-import { awsEc2Table, awsEc2Target, checkAwsEc2 } from "./aws-ec2.ts";
+import { awsEc2Table, awsEc2Target } from "./aws-ec2.ts";
+import { checkAwsEc2 } from "./aws-ec2-check.ts";
 import { forwardTable, forwardTarget } from "./forward.ts";
 import { serverConfig, serverTable } from "./server.ts";
 

@@ -1,6 +1,8 @@
 import type {
   AttachVolumeCommandInput,
   AttachVolumeCommandOutput,
+  DescribeImagesCommandInput,
+  DescribeImagesCommandOutput,
   DescribeInstancesCommandInput,
   DescribeInstancesCommandOutput,
   DescribeVolumesCommandInput,
@@ -32,6 +34,10 @@ export interface Ec2 {
     input: DescribeVolumesCommandInput,
     signal: AbortSignal,
   ): Promise<DescribeVolumesCommandOutput>;
+  describeImages(
+    input: DescribeImagesCommandInput,
+    signal: AbortSignal,
+  ): Promise<DescribeImagesCommandOutput>;
   attachVolume(input: AttachVolumeCommandInput, signal: AbortSignal): Promise<AttachVolumeCommandOutput>;
 }
 
@@ -110,6 +116,10 @@ export function createEc2(target: AwsEc2Target, timeouts: Timeouts = DEFAULT_TIM
     describeVolumes: (input, signal) =>
       call("DescribeVolumes", signal, ({ sdk, reader }, options) =>
         reader.send(new sdk.DescribeVolumesCommand(input), options),
+      ),
+    describeImages: (input, signal) =>
+      call("DescribeImages", signal, ({ sdk, reader }, options) =>
+        reader.send(new sdk.DescribeImagesCommand(input), options),
       ),
     attachVolume: (input, signal) =>
       call("AttachVolume", signal, ({ sdk, writer }, options) =>

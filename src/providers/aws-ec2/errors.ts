@@ -1,6 +1,7 @@
 import type { AwsEc2Target } from "../../config/types.ts";
 import { type ErrorCode, LazysshError } from "../../util/errors.ts";
 import { type Failure, readFailure, slimCause } from "./failure.ts";
+import { imageText, keyText, templateText, typeText } from "./naming.ts";
 import type { Redact } from "./redact.ts";
 
 /** What was being done when it failed. */
@@ -63,12 +64,12 @@ const refuse = (code: ErrorCode, advice?: string): Verdict => ({
 const retry = (code: ErrorCode, advice?: string): Verdict => ({ ...refuse(code, advice), retryable: true });
 
 const noCapacity: Judge = (_, { target }) =>
-  refuse("NO_CAPACITY", `no ${target.instanceType} to be had now; try later, another instance_type or zone`);
+  refuse("NO_CAPACITY", `no ${typeText(target)} to be had now; try later, another instance_type or zone`);
 
 const quota: Judge = (_, { target }) =>
   refuse(
     "NO_CAPACITY",
-    `the account's limit does not allow another ${target.instanceType}; raise it in Service Quotas or stop others`,
+    `the account's limit does not allow another ${typeText(target)}; raise it in Service Quotas or stop others`,
   );
 
 const credentials: Judge = () =>
@@ -93,8 +94,24 @@ const throttled: Judge = () => retry("THROTTLED", "the cloud limits how often it
 const notAnImage: Judge = (_, { target, place }) =>
   refuse(
     "BAD_REQUEST",
-    `image ${target.imageId} does not exist ${place}, or may not be used; check image_id`,
+    `${imageText(target)} does not exist ${place}, or may not be used; check ${imageArgument(target)}`,
   );
+
+function imageArgument({ imageId, image }: AwsEc2Target): string {
+  if (imageId !== undefined) return "image_id";
+  return image ? "image" : "launch_template";
+}
+
+const notATemplate: Judge = (_, { target, place }) =>
+  refuse("BAD_REQUEST", `${templateText(target)} does not exist ${place}; check launch_template`);
+
+const notAGroup: Judge = (_, { target, place }) => {
+  const groups = target.securityGroupIds.join(", ") || "of the launch template";
+  return refuse(
+    "BAD_REQUEST",
+    `a security group does not exist ${place}, or not in the VPC of the subnet (${groups}); check security_group_ids`,
+  );
+};
 
 const notReady: Judge = () => retry("NOT_READY", "not possible in the state that it is in now");
 
@@ -165,8 +182,22 @@ const JUDGES: ReadonlyMap<string, Judge> = new Map<string, Judge>([
   [
     "InvalidKeyPair.NotFound",
     (_, { target, place }) =>
-      refuse("BAD_REQUEST", `key pair ${target.keyName} does not exist ${place}; check key_name`),
+      refuse("BAD_REQUEST", `${keyText(target)} does not exist ${place}; check key_name`),
   ],
+  ...each(
+    [
+      "InvalidLaunchTemplateId.Malformed",
+      "InvalidLaunchTemplateId.NotFound",
+      "InvalidLaunchTemplateId.VersionNotFound",
+      "InvalidLaunchTemplateName.MalformedException",
+      "InvalidLaunchTemplateName.NotFoundException",
+    ],
+    notATemplate,
+  ),
+  ...each(
+    ["InvalidGroup.NotFound", "InvalidGroupId.Malformed", "InvalidSecurityGroupID.NotFound"],
+    notAGroup,
+  ),
   ...each(["InvalidSubnetID.NotFound", "InvalidSubnetId.NotFound"], (_, { target, place }) =>
     refuse(
       "BAD_REQUEST",

@@ -5,7 +5,9 @@ import type { Machine, Provider } from "../provider.ts";
 import { attachVolumes } from "./attach.ts";
 import { createEc2, type Timeouts } from "./client.ts";
 import { isTokenSpent } from "./errors.ts";
+import { imageFor } from "./image.ts";
 import { type IdentifiedInstance, instancesOf, isOwn, machineOf, tokenOf } from "./machine.ts";
+import { typeText } from "./naming.ts";
 import { type EndangeredVolume, endangeredWith, wouldBeDeleted } from "./outlive.ts";
 import { remedyFor } from "./remedy.ts";
 import { launchFilters, ownFilters, runInstancesInput } from "./request.ts";
@@ -15,7 +17,7 @@ const PAGE = 1000;
 
 /**
  * Machines on EC2, or on any cloud that answers RunInstances, DescribeInstances, TerminateInstances,
- * DescribeVolumes and AttachVolume as EC2 does; nothing else is called.
+ * DescribeVolumes and AttachVolume as EC2 does (and DescribeImages for a target with `image`); nothing else is called.
  *
  * @param context.owner Id of this server: the value of the tag `lazyssh:owner`.
  */
@@ -64,7 +66,7 @@ export function createAwsEc2Provider(
 
   return {
     type: "aws_ec2",
-    summary: `${target.instanceType} in ${target.availabilityZone ?? target.region ?? "the default region"}`,
+    summary: `${typeText(target)} in ${target.availabilityZone ?? target.region ?? "the default region"}`,
 
     async volumesFree(signal) {
       signal.throwIfAborted();
@@ -74,11 +76,12 @@ export function createAwsEc2Provider(
 
     async create({ token }, signal) {
       try {
-        const output = await ec2.runInstances(runInstancesInput(target, owner, token), signal);
+        const imageId = await imageFor(ec2, target, signal);
+        const output = await ec2.runInstances(runInstancesInput(target, { imageId, owner, token }), signal);
         const instance = instancesOf([output])[0];
         if (instance) return toMachine(instance);
       } catch (error) {
-        // The config was changed between two orders of one launch: the machine of the first is the one.
+        // The config was changed between two orders of one launch, or the newest image has: the first machine is the one.
         const made = isTokenSpent(error) ? await find(token, signal) : undefined;
         if (made) return made;
         throw error;

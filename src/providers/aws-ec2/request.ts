@@ -1,5 +1,12 @@
-import type { BlockDeviceMapping, Filter, RunInstancesCommandInput, Tag } from "@aws-sdk/client-ec2";
-import type { AwsEc2Target, EbsBlockDevice } from "../../config/types.ts";
+import type {
+  BlockDeviceMapping,
+  Filter,
+  InstanceMetadataOptionsRequest,
+  LaunchTemplateSpecification,
+  RunInstancesCommandInput,
+  Tag,
+} from "@aws-sdk/client-ec2";
+import type { AwsEc2Target, EbsBlockDevice, LaunchTemplate, MetadataOptions } from "../../config/types.ts";
 
 /** Tags by which our machines are found again; `owner` is this server, `launch` the token of one launch. */
 export const TAG = {
@@ -11,27 +18,38 @@ export const TAG = {
 /** Every state of an instance that is not gone. */
 const LIVE_STATES = ["pending", "running", "shutting-down", "stopping", "stopped"];
 
+export interface Launch {
+  /** Undefined leaves it to the launch template. */
+  readonly imageId: string | undefined;
+  /** Id of this server. */
+  readonly owner: string;
+  readonly token: string;
+}
+
 /**
  * The parameters that launch one instance for the target.
  * Source: EC2 API reference, RunInstances.
  */
 export function runInstancesInput(
   target: AwsEc2Target,
-  owner: string,
-  token: string,
+  { imageId, owner, token }: Launch,
 ): RunInstancesCommandInput {
   const tags = launchTags(target, owner, token);
   return {
     MinCount: 1,
     MaxCount: 1,
     ClientToken: token,
-    ImageId: target.imageId,
-    // The SDK takes any string here; its type lists only the instance types of its day.
-    InstanceType: target.instanceType as NonNullable<RunInstancesCommandInput["InstanceType"]>,
-    KeyName: target.keyName,
+    ...(imageId !== undefined && { ImageId: imageId }),
+    ...(target.launchTemplate && { LaunchTemplate: launchTemplate(target.launchTemplate) }),
+    ...(target.instanceType !== undefined && {
+      // The SDK takes any string here; its type lists only the instance types of its day.
+      InstanceType: target.instanceType as NonNullable<RunInstancesCommandInput["InstanceType"]>,
+    }),
+    ...(target.keyName !== undefined && { KeyName: target.keyName }),
     // A guest that powers itself off must not stay behind as a stopped instance with its disks.
     InstanceInitiatedShutdownBehavior: "terminate",
-    ...(target.subnetId !== undefined && { SubnetId: target.subnetId }),
+    ...network(target),
+    ...(target.metadataOptions && { MetadataOptions: metadataOptions(target.metadataOptions) }),
     ...(target.userData !== undefined && { UserData: encodeUserData(target.userData) }),
     ...(target.iamInstanceProfile !== undefined && {
       IamInstanceProfile: instanceProfile(target.iamInstanceProfile),
@@ -68,12 +86,56 @@ export function ownFilters(owner: string): Filter[] {
 }
 
 function launchTags(target: AwsEc2Target, owner: string, token: string): Tag[] {
-  return [
-    { Key: "Name", Value: target.name },
-    { Key: TAG.owner, Value: owner },
-    { Key: TAG.target, Value: target.name },
-    { Key: TAG.launch, Value: token },
-  ];
+  // Ours come last, so that no tag of the user's can take a machine out of our sight.
+  const tags = {
+    Name: target.name,
+    ...target.tags,
+    [TAG.owner]: owner,
+    [TAG.target]: target.name,
+    [TAG.launch]: token,
+  };
+  return Object.entries(tags).map(([Key, Value]) => ({ Key, Value }));
+}
+
+/** Where the instance is in the network. EC2 refuses a subnet or groups beside an interface: they move into it. */
+function network(
+  target: AwsEc2Target,
+): Pick<RunInstancesCommandInput, "NetworkInterfaces" | "SecurityGroupIds" | "SubnetId"> {
+  const { associatePublicIpAddress, securityGroupIds, subnetId } = target;
+  const subnet = subnetId !== undefined && { SubnetId: subnetId };
+  const groups = securityGroupIds.length > 0 && [...securityGroupIds];
+  if (associatePublicIpAddress === undefined) {
+    return { ...subnet, ...(groups && { SecurityGroupIds: groups }) };
+  }
+  return {
+    NetworkInterfaces: [
+      {
+        DeviceIndex: 0,
+        AssociatePublicIpAddress: associatePublicIpAddress,
+        // An interface that stays behind costs its address.
+        DeleteOnTermination: true,
+        ...subnet,
+        ...(groups && { Groups: groups }),
+      },
+    ],
+  };
+}
+
+function launchTemplate({ id, name, version }: LaunchTemplate): LaunchTemplateSpecification {
+  return {
+    ...(id !== undefined && { LaunchTemplateId: id }),
+    ...(name !== undefined && { LaunchTemplateName: name }),
+    ...(version !== undefined && { Version: version }),
+  };
+}
+
+function metadataOptions(options: MetadataOptions): InstanceMetadataOptionsRequest {
+  const { httpTokens, httpPutResponseHopLimit, httpEndpoint } = options;
+  return {
+    HttpTokens: httpTokens,
+    ...(httpPutResponseHopLimit !== undefined && { HttpPutResponseHopLimit: httpPutResponseHopLimit }),
+    ...(httpEndpoint !== undefined && { HttpEndpoint: httpEndpoint }),
+  };
 }
 
 function instanceProfile(profile: string): { Arn: string } | { Name: string } {
@@ -93,6 +155,7 @@ function blockDeviceMapping(device: EbsBlockDevice): BlockDeviceMapping {
         VolumeType: device.volumeType as NonNullable<NonNullable<BlockDeviceMapping["Ebs"]>["VolumeType"]>,
       }),
       ...(device.iops !== undefined && { Iops: device.iops }),
+      ...(device.throughput !== undefined && { Throughput: device.throughput }),
     },
   };
 }

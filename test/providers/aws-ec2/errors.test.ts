@@ -8,7 +8,8 @@ import { ec2Failure, type ScriptedEc2, startScriptedEc2 } from "../../harness/sc
 import { describeInstancesXml, failureOf, isolateSdk, never, targetWith } from "./fixture.ts";
 
 const userData = "#cloud-config\nSSH_HOST_ED25519_KEY:-----BEGIN OPENSSH PRIVATE KEY-----|b3BlbnNzaC1rZXk|\n";
-const target = targetWith({ subnetId: "subnet-1", userData });
+const launchTemplate = { id: undefined, name: "backup", version: "3" };
+const target = targetWith({ subnetId: "subnet-1", userData, launchTemplate, securityGroupIds: ["sg-1"] });
 const call = {
   action: "RunInstances",
   place: "in region us-west-2",
@@ -48,6 +49,15 @@ describe("what EC2 answers, through the SDK", () => {
     ["InvalidAMIID.Malformed", 400, "BAD_REQUEST", final, "(region us-west-2)"],
     ["InvalidKeyPair.NotFound", 400, "BAD_REQUEST", final, "key pair operator does not exist"],
     ["InvalidSubnetID.NotFound", 400, "BAD_REQUEST", final, "subnet subnet-1 does not exist"],
+    [
+      "InvalidLaunchTemplateId.VersionNotFound",
+      400,
+      "BAD_REQUEST",
+      final,
+      "template backup version 3 does not",
+    ],
+    ["InvalidLaunchTemplateName.NotFoundException", 400, "BAD_REQUEST", final, "check launch_template"],
+    ["InvalidGroup.NotFound", 400, "BAD_REQUEST", final, "(sg-1); check security_group_ids"],
     ["InvalidVolume.NotFound", 400, "BAD_REQUEST", final, "attach_volume"],
     ["InvalidParameterValue", 400, "BAD_REQUEST", final, "InvalidParameterValue: in the cloud's words"],
     ["SomethingNobodyHasSeen", 400, "BAD_REQUEST", final, "SomethingNobodyHasSeen"],
@@ -79,6 +89,19 @@ describe("what EC2 answers, through the SDK", () => {
     expect(error.message).toContain("target archiver: RunInstances failed");
     expect(error.cause).toMatchObject({ name, status });
     expect(ec2.requests.filter(({ action }) => action === "RunInstances")).toHaveLength(1);
+  });
+
+  test.each([
+    ["InvalidAMIID.NotFound", "the image of launch template backup version 3 does not exist"],
+    ["InvalidKeyPair.NotFound", "the key pair of launch template backup version 3 does not exist"],
+    ["InsufficientInstanceCapacity", "no machine of launch template backup version 3 to be had now"],
+  ])("%s of what the launch template says names the template", async (name, words) => {
+    ec2.on("RunInstances", ec2Failure(name, "in the cloud's words"));
+    const provider = createAwsEc2Provider(
+      { ...target, endpoint: ec2.endpoint, imageId: undefined, instanceType: undefined, keyName: undefined },
+      { owner: "o" },
+    );
+    expect((await failureOf(provider.create({ token: "t" }, never))).message).toContain(words);
   });
 
   test("names the permission that the answer names, and leaves its encoded blob out", async () => {

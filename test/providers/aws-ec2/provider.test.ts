@@ -39,6 +39,10 @@ describe("what it says of itself", () => {
     expect(provider().summary).toBe("t4g.nano in us-west-2");
     expect(provider({ availabilityZone: "us-west-2d" }).summary).toBe("t4g.nano in us-west-2d");
     expect(provider({ region: undefined }).summary).toBe("t4g.nano in the default region");
+    const launchTemplate = { id: "lt-1", name: undefined, version: undefined };
+    expect(provider({ instanceType: undefined, launchTemplate }).summary).toBe(
+      "machine of launch template lt-1 in us-west-2",
+    );
     expect(provider().remedy("i-1", "t")).toContain("terminate-instances --instance-ids i-1");
   });
 

@@ -1,4 +1,5 @@
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import type { AwsEc2Target } from "../../../src/config/types.ts";
 import { createAwsEc2Provider } from "../../../src/providers/aws-ec2/provider.ts";
 import { ownFilters, runInstancesInput } from "../../../src/providers/aws-ec2/request.ts";
 import { ec2Success, type ScriptedEc2, startScriptedEc2 } from "../../harness/scripted-ec2.ts";
@@ -38,6 +39,7 @@ const always = {
   InstanceType: "t4g.nano",
   KeyName: "operator",
   InstanceInitiatedShutdownBehavior: "terminate",
+  "MetadataOptions.HttpTokens": "required",
   ...tagParams(1, "instance"),
   ...tagParams(2, "volume"),
 };
@@ -67,6 +69,7 @@ test("every attribute arrives on the wire under its EC2 name", async () => {
         volumeSize: 125,
         volumeType: "io1",
         iops: 200,
+        throughput: undefined,
       },
       {
         deviceName: "/dev/sdb",
@@ -77,6 +80,7 @@ test("every attribute arrives on the wire under its EC2 name", async () => {
         volumeSize: undefined,
         volumeType: undefined,
         iops: undefined,
+        throughput: 300,
       },
     ],
     attachVolumes: [{ deviceName: "/dev/sdf", volumeId: "vol-1" }],
@@ -98,6 +102,120 @@ test("every attribute arrives on the wire under its EC2 name", async () => {
     "BlockDeviceMapping.1.Ebs.Iops": "200",
     "BlockDeviceMapping.2.DeviceName": "/dev/sdb",
     "BlockDeviceMapping.2.Ebs.DeleteOnTermination": "false",
+    "BlockDeviceMapping.2.Ebs.Throughput": "300",
+  });
+});
+
+/** In what the parameters of a launch differ from `always`; one that is not sent is undefined. */
+async function extraOf(patch: Partial<AwsEc2Target>): Promise<Record<string, string | undefined>> {
+  const provider = createAwsEc2Provider(targetWith({ endpoint: ec2.endpoint, ...patch }), {
+    owner: "server-1",
+  });
+  await provider.create({ token: "token-1" }, never);
+  const { params = {} } = ec2.requests.at(-1) ?? {};
+  const usual: Readonly<Record<string, string>> = always;
+  const names = new Set([...Object.keys(params), ...Object.keys(usual)]);
+  const changed = [...names].filter((name) => params[name] !== usual[name]);
+  return Object.fromEntries(changed.map((name) => [name, params[name]]));
+}
+
+describe("one attribute alone", () => {
+  const groups = { securityGroupIds: ["sg-1", "sg-2"] };
+  const fromTemplate = {
+    imageId: undefined,
+    instanceType: undefined,
+    keyName: undefined,
+    metadataOptions: undefined,
+  };
+  const leftOut = {
+    ImageId: undefined,
+    InstanceType: undefined,
+    KeyName: undefined,
+    "MetadataOptions.HttpTokens": undefined,
+  };
+
+  test.each<[string, Partial<AwsEc2Target>, Record<string, string | undefined>]>([
+    ["nothing", {}, {}],
+    ["security groups", groups, { "SecurityGroupId.1": "sg-1", "SecurityGroupId.2": "sg-2" }],
+    [
+      "a public address, with subnet and groups in the interface",
+      { associatePublicIpAddress: true, subnetId: "subnet-1", ...groups },
+      {
+        "NetworkInterface.1.DeviceIndex": "0",
+        "NetworkInterface.1.AssociatePublicIpAddress": "true",
+        "NetworkInterface.1.DeleteOnTermination": "true",
+        "NetworkInterface.1.SubnetId": "subnet-1",
+        "NetworkInterface.1.SecurityGroupId.1": "sg-1",
+        "NetworkInterface.1.SecurityGroupId.2": "sg-2",
+      },
+    ],
+    [
+      "no public address",
+      { associatePublicIpAddress: false },
+      {
+        "NetworkInterface.1.DeviceIndex": "0",
+        "NetworkInterface.1.AssociatePublicIpAddress": "false",
+        "NetworkInterface.1.DeleteOnTermination": "true",
+      },
+    ],
+    [
+      "metadata options",
+      {
+        metadataOptions: { httpTokens: "optional", httpPutResponseHopLimit: 2, httpEndpoint: "disabled" },
+      },
+      {
+        "MetadataOptions.HttpTokens": "optional",
+        "MetadataOptions.HttpPutResponseHopLimit": "2",
+        "MetadataOptions.HttpEndpoint": "disabled",
+      },
+    ],
+    [
+      "a launch template by id, to which everything is left",
+      { ...fromTemplate, launchTemplate: { id: "lt-1", name: undefined, version: "$Latest" } },
+      { ...leftOut, "LaunchTemplate.LaunchTemplateId": "lt-1", "LaunchTemplate.Version": "$Latest" },
+    ],
+    [
+      "a launch template by name, whose type is overridden",
+      {
+        ...fromTemplate,
+        instanceType: "t4g.nano",
+        launchTemplate: { id: undefined, name: "backup", version: undefined },
+      },
+      {
+        ImageId: undefined,
+        KeyName: undefined,
+        "MetadataOptions.HttpTokens": undefined,
+        "LaunchTemplate.LaunchTemplateName": "backup",
+      },
+    ],
+    [
+      "an image that is a parameter",
+      { imageId: "resolve:ssm:/aws/service/debian/release/12/latest/arm64" },
+      { ImageId: "resolve:ssm:/aws/service/debian/release/12/latest/arm64" },
+    ],
+  ])("%s", async (_what, patch, expected) => {
+    // Strictly: a parameter that is left out is there as undefined.
+    expect(await extraOf(patch)).toStrictEqual(expected);
+  });
+
+  test("tags are on the instance and on its volumes; Name may be another, ours may not", async () => {
+    const tags = { Name: "tape", project: "backup & more", "lazyssh:owner": "somebody else" };
+    await extraOf({ tags });
+    const { params = {} } = ec2.requests.at(-1) ?? {};
+    for (const specification of [1, 2]) {
+      const sent = [1, 2, 3, 4, 5, 6].map((tag) => [
+        params[`TagSpecification.${specification}.Tag.${tag}.Key`],
+        params[`TagSpecification.${specification}.Tag.${tag}.Value`],
+      ]);
+      expect(sent).toEqual([
+        ["Name", "tape"],
+        ["project", "backup & more"],
+        ["lazyssh:owner", "server-1"],
+        ["lazyssh:target", "archiver"],
+        ["lazyssh:launch", "token-1"],
+        [undefined, undefined],
+      ]);
+    }
   });
 });
 
@@ -113,7 +231,11 @@ test("region and credentials of the SDK's chain sign the request", async () => {
 
 test("an instance profile may be given by ARN", () => {
   const arn = "arn:aws:iam::123456789012:instance-profile/archiver";
-  const input = runInstancesInput(targetWith({ iamInstanceProfile: arn }), "server-1", "token-1");
+  const input = runInstancesInput(targetWith({ iamInstanceProfile: arn }), {
+    imageId: "ami-1",
+    owner: "server-1",
+    token: "token-1",
+  });
   expect(input.IamInstanceProfile).toEqual({ Arn: arn });
 });
 

@@ -1,4 +1,8 @@
-import { ModifyInstanceAttributeCommand } from "@aws-sdk/client-ec2";
+import {
+  DescribeInstancesCommand,
+  DescribeVolumesCommand,
+  ModifyInstanceAttributeCommand,
+} from "@aws-sdk/client-ec2";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import type { AwsEc2Target } from "../../../src/config/types.ts";
 import { DEV_IMAGE, SUBNETS } from "../../../src/dev/cloud/region.ts";
@@ -111,6 +115,58 @@ test("a machine in another zone than its volume is told both zones", async () =>
   const error = await failureOf(verbs.attach(id, never));
   expect(error).toMatchObject({ code: "VOLUME_MISMATCH", retryable: false });
   expect(error.message).toContain(`is in zone us-west-2d, the machine in ${elsewhere?.zone}`);
+  await ended(verbs, id);
+});
+
+test("every attribute of a launch arrives at the machine", async () => {
+  const verbs = providerFor({
+    imageId: undefined,
+    image: { owners: ["self"], name: "lazyssh-*", mostRecent: true },
+    instanceType: undefined,
+    keyName: undefined,
+    launchTemplate: { id: undefined, name: "lazyssh-dev", version: "$Latest" },
+    subnetId: SUBNETS[1]?.id,
+    securityGroupIds: ["sg-0123456789abcdef0"],
+    associatePublicIpAddress: false,
+    tags: { Name: "tape", project: "backup" },
+    ebsBlockDevices: [
+      {
+        deviceName: "/dev/xvda",
+        deleteOnTermination: true,
+        encrypted: undefined,
+        kmsKeyId: undefined,
+        snapshotId: undefined,
+        volumeSize: 9,
+        volumeType: "gp3",
+        iops: undefined,
+        throughput: 250,
+      },
+    ],
+  });
+  const { id } = await verbs.create({ token: freshToken() }, never);
+  const running = await reaches(verbs, id, "running");
+  const { Reservations } = await harness.ec2.send(new DescribeInstancesCommand({ InstanceIds: [id] }));
+  const instance = Reservations?.[0]?.Instances?.[0];
+  expect(instance).toMatchObject({
+    ImageId: DEV_IMAGE,
+    InstanceType: "t4g.small",
+    KeyName: "lazyssh-dev",
+    SubnetId: SUBNETS[1]?.id,
+    SecurityGroups: [{ GroupId: "sg-0123456789abcdef0" }],
+    MetadataOptions: { HttpTokens: "required" },
+    PrivateIpAddress: running.address,
+  });
+  expect(instance?.PublicIpAddress).toBeUndefined();
+  const tags = [
+    { Key: "Name", Value: "tape" },
+    { Key: "project", Value: "backup" },
+    { Key: "lazyssh:target", Value: "archiver" },
+  ];
+  expect(instance?.Tags).toEqual(expect.arrayContaining(tags));
+  const Filters = [{ Name: "attachment.instance-id", Values: [id] }];
+  const { Volumes } = await harness.ec2.send(new DescribeVolumesCommand({ Filters }));
+  expect(Volumes).toMatchObject([{ Size: 9, Throughput: 250, Tags: expect.arrayContaining(tags) }]);
+  expect((await verbs.list(never)).map((machine) => machine.id)).toEqual([id]);
   await ended(verbs, id);
 });
 

@@ -1,0 +1,119 @@
+import type { Decoder } from "../decode/decoder.ts";
+import type { Ec2Section } from "./aws-ec2.ts";
+
+const VOLUME_ID = /^vol-[0-9a-z]+$/i;
+const GROUP_ID = /^sg-[0-9a-z]+$/i;
+
+/**
+ * What is wrong though each argument by itself is right. Only warnings for arguments of the older program, which loaded
+ * such a file, and left it to EC2 to refuse it.
+ */
+export function checkAwsEc2(section: Ec2Section, decoder: Decoder): void {
+  const { values } = section;
+  checkImage(section, decoder);
+  checkNetwork(section, decoder);
+  if (!values.shared && values.lingerMs > 0) {
+    decoder.warning(
+      section.span("lingerMs"),
+      "Argument without effect",
+      '"linger" has no effect with shared = false: a machine of one connection ends with it.',
+    );
+  }
+  if (
+    values.attachVolumes[0] &&
+    values.placement[0]?.values.availabilityZone === undefined &&
+    values.subnetId === undefined &&
+    values.launchTemplates.length === 0
+  ) {
+    decoder.warning(
+      values.attachVolumes[0].header,
+      "The machine may start in another zone than its volume",
+      'A volume can only be attached within its zone. Add placement { availability_zone = "…" } or a subnet_id.',
+    );
+  }
+  for (const device of values.ebsBlockDevices) {
+    const { volumeType, iops, throughput } = device.values;
+    if (throughput !== undefined && volumeType !== undefined && volumeType !== "gp3") {
+      decoder.error(
+        device.span("throughput"),
+        "Conflicting configuration arguments",
+        `Only volumes of type "gp3" have a "throughput"; this one is of type "${volumeType}".`,
+      );
+    }
+    if ((volumeType === "io1" || volumeType === "io2") && iops === undefined) {
+      decoder.warning(
+        device.span("volumeType"),
+        "Missing argument",
+        `A volume of type "${volumeType}" needs the argument "iops".`,
+      );
+    }
+  }
+  for (const volume of values.attachVolumes) {
+    if (!VOLUME_ID.test(volume.values.volumeId)) {
+      decoder.warning(
+        volume.span("volumeId"),
+        "Not the id of a volume",
+        'The id of an EBS volume is needed, such as "vol-0123456789abcdef0".',
+      );
+    }
+  }
+  const seen = new Set<string>();
+  for (const device of [...values.ebsBlockDevices, ...values.attachVolumes]) {
+    const { deviceName } = device.values;
+    if (seen.has(deviceName)) {
+      decoder.warning(
+        device.span("deviceName"),
+        "Duplicate device name",
+        "Another volume of this target has the same device name.",
+      );
+    }
+    seen.add(deviceName);
+  }
+}
+
+/** The image is given once: here, by a search, or by the template. */
+function checkImage({ values }: Ec2Section, decoder: Decoder): void {
+  const [image] = values.images;
+  if (image && values.imageId !== undefined) {
+    decoder.error(
+      image.header,
+      "Conflicting configuration arguments",
+      'The argument "image_id" and a block "image" both say which image to start. Leave one of them out.',
+    );
+  }
+  for (const template of values.launchTemplates) {
+    const { id, name } = template.values;
+    if (id !== undefined && name !== undefined) {
+      decoder.error(
+        template.span("name"),
+        "Conflicting configuration arguments",
+        'A launch template is given by its "id" or by its "name". Leave one of them out.',
+      );
+    }
+    if (id === undefined && name === undefined) {
+      decoder.error(
+        template.header,
+        "Missing required argument",
+        'A launch template is given by its "id" or by its "name", and neither was found.',
+      );
+    }
+  }
+}
+
+function checkNetwork(section: Ec2Section, decoder: Decoder): void {
+  const { values } = section;
+  if (values.associatePublicIpAddress === false && values.address === "public") {
+    decoder.warning(
+      section.span("associatePublicIpAddress"),
+      "The machine may have no address to connect to",
+      'With address = "public" the machine is connected to at its public address, and here it is to have none.',
+    );
+  }
+  if (!values.securityGroupIds.every((id) => GROUP_ID.test(id))) {
+    decoder.warning(
+      section.span("securityGroupIds"),
+      "Not the id of a security group",
+      'Ids of security groups are needed, such as "sg-0123456789abcdef0"; names will not do.',
+    );
+  }
+}
