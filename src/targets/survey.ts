@@ -79,9 +79,23 @@ export function createSurvey(options: SurveyOptions): Survey {
     else end(context, found);
   };
 
+  /** A cloud that refuses to list is no reason to serve nobody: the journal knows by itself what was ordered. */
+  const listed = async (context: MachineContext): Promise<readonly Machine[]> => {
+    try {
+      return await list(context);
+    } catch (error) {
+      context.signal.throwIfAborted();
+      events.emit({
+        type: "server.warning",
+        reason: `cannot list what runs by its tag: ${messageOf(error)}`,
+      });
+      return [];
+    }
+  };
+
   const look = async (context: MachineContext): Promise<void> => {
     const { name } = context.target;
-    for (const machine of await list(context)) {
+    for (const machine of await listed(context)) {
       if (machine.target === name) takeUp(context, machine);
     }
     for (const record of [...left.values()].filter(({ target }) => target === name)) {

@@ -293,6 +293,20 @@ describe("fleet", () => {
     expect(asked.lease?.signal.aborted).toBe(false);
   });
 
+  it("serves, with a warning, where it may not list, and still ends what its journal names", async () => {
+    const { ask, clock, cloud, seen, start, quiet } = world();
+    cloud.fault = (verb) => {
+      if (verb === "list") throw new LazysshError("NOT_PERMITTED", "not allowed to list");
+    };
+    const asked = ask();
+    await clock.until(() => asked.lease !== undefined, 20_000);
+    expect(seen).toContainEqual(
+      expect.objectContaining({ reason: expect.stringContaining("not allowed to list") }),
+    );
+    await start().recover(); // after a crash
+    await clock.until(quiet, 60_000);
+  });
+
   it("starts nothing as long as the cloud does not say what already runs", async () => {
     const { ask, clock, cloud } = world();
     cloud.fault = (verb) => {
