@@ -1,5 +1,5 @@
 import type { MachineTarget } from "../config/index.ts";
-import type { Machine, Provider } from "../providers/provider.ts";
+import type { Machine, Progress, Provider } from "../providers/provider.ts";
 import type { Clock } from "../util/clock.ts";
 import { asLazysshError, LazysshError } from "../util/errors.ts";
 import { backoffMs, growingInterval, persist, type RetriedFailure } from "../util/retry.ts";
@@ -30,20 +30,9 @@ const apiInterval = growingInterval(0.1, 50, 1_000);
 const volumeInterval = growingInterval(0.1, 100, 5_000);
 
 /** Resolves when the persistent volumes are free. */
-export async function volumesFree(context: StepContext): Promise<void> {
-  const { provider, clock, signal, waiting } = context;
-  await persist({
-    clock,
-    signal,
-    interval: volumeInterval,
-    onRetry: (failure) => context.retrying("look at the volumes", failure),
-    async attempt(attemptSignal) {
-      const progress = await provider.volumesFree(attemptSignal);
-      if (progress.done) return true;
-      waiting(progress.waitingFor);
-      return undefined;
-    },
-  });
+export function volumesFree(context: StepContext): Promise<void> {
+  const ask = (signal: AbortSignal) => context.provider.volumesFree(signal);
+  return progressed(context, "look at the volumes", volumeInterval, ask);
 }
 
 export type Ordered =
@@ -102,15 +91,26 @@ export async function booted(context: StepContext, id: string): Promise<string> 
 }
 
 /** Resolves when the persistent volumes are attached. */
-export async function attached(context: StepContext, id: string): Promise<void> {
-  const { provider, clock, signal, waiting } = context;
+export function attached(context: StepContext, id: string): Promise<void> {
+  const ask = (signal: AbortSignal) => context.provider.attach(id, signal);
+  return progressed(context, "attach the volumes", apiInterval, ask);
+}
+
+/** Asks until it is done, telling what stands in the way. */
+async function progressed(
+  context: StepContext,
+  step: string,
+  interval: (elapsedMs: number) => number,
+  ask: (signal: AbortSignal) => Promise<Progress>,
+): Promise<void> {
+  const { clock, signal, waiting } = context;
   await persist({
     clock,
     signal,
-    interval: apiInterval,
-    onRetry: (failure) => context.retrying("attach the volumes", failure),
+    interval,
+    onRetry: (failure) => context.retrying(step, failure),
     async attempt(attemptSignal) {
-      const progress = await provider.attach(id, attemptSignal);
+      const progress = await ask(attemptSignal);
       if (progress.done) return true;
       waiting(progress.waitingFor);
       return undefined;
