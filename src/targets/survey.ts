@@ -6,6 +6,7 @@ import { growingInterval, persist } from "../util/retry.ts";
 import type { MachineContext } from "./context.ts";
 import type { Journal, LaunchRecord } from "./journal.ts";
 import type { Found } from "./machine.ts";
+import { strangerContext } from "./stranger.ts";
 
 export interface SurveyOptions {
   readonly contexts: ReadonlyMap<string, MachineContext>;
@@ -134,7 +135,9 @@ export function createSurvey(options: SurveyOptions): Survey {
       type: "server.warning",
       reason: `machine ${id} of target "${target ?? "?"}" runs and nobody looks after it: it is ended`,
     });
-    end(context, { token: token ?? id, machine: id });
+    const own = target === undefined ? undefined : contexts.get(target);
+    if (token !== undefined) left.delete(token);
+    end(own ?? strangerContext(context, target ?? "?"), { token: token ?? id, machine: id });
   };
 
   const of = (context: MachineContext): Promise<void> => {
@@ -146,6 +149,15 @@ export function createSurvey(options: SurveyOptions): Survey {
       survey.catch(() => surveys.delete(name)); // the next one who needs it asks again
     }
     return survey;
+  };
+
+  const begin = (context: MachineContext): void => {
+    of(context).catch((error: unknown) =>
+      events.emit({
+        type: "server.warning",
+        reason: `cannot look for what was left running: ${messageOf(error)}`,
+      }),
+    );
   };
 
   return {
@@ -160,14 +172,11 @@ export function createSurvey(options: SurveyOptions): Survey {
       for (const record of records) {
         const context = contexts.get(record.target);
         if (context) {
-          of(context).catch((error: unknown) =>
-            events.emit({
-              type: "server.warning",
-              reason: `cannot look for what was left running: ${messageOf(error)}`,
-            }),
-          );
+          begin(context);
         } else {
           events.emit({ type: "server.warning", reason: orphaned(record) });
+          // Whoever else is in the same cloud sees its machine, and ends it as a stray.
+          for (const other of contexts.values()) begin(other);
         }
       }
     },
@@ -182,7 +191,8 @@ export function createSurvey(options: SurveyOptions): Survey {
 function orphaned(record: LaunchRecord): string {
   return (
     `a machine of target "${record.target}" may still be running (${nameOf(record)}, started ${record.startedAt}), but no ` +
-    "such target is configured any more: put it back for one start, or end the machine by hand"
+    "such target is configured any more: where another target is in the same cloud and region, the machine is found by its " +
+    "tag and ended within minutes; else put the target back for one start, or end the machine by hand"
   );
 }
 

@@ -4,6 +4,7 @@ import type { Clock } from "../util/clock.ts";
 import { LazysshError } from "../util/errors.ts";
 import type { Journal } from "./journal.ts";
 import { stopMachine } from "./stop.ts";
+import { withoutVolumes } from "./stranger.ts";
 
 export interface SweepOptions {
   readonly targets: readonly MachineTargetConfig[];
@@ -79,7 +80,7 @@ export function createSweep({ targets, provider, journal, clock, signal }: Sweep
       await stopMachine(
         {
           // The volumes that are waited for are those of the target that is configured, so only its own machine frees them.
-          provider: own ?? { ...responsible, volumesFree: async () => ({ done: true }) },
+          provider: own ?? withoutVolumes(responsible),
           clock,
           signal,
           waiting,

@@ -293,6 +293,19 @@ describe("fleet", () => {
     expect(asked.lease?.signal.aborted).toBe(false);
   });
 
+  it("ends the machine of a target that is not configured any more", async () => {
+    const { ask, clock, cloud, journal, start, seen } = world();
+    const asked = ask();
+    await clock.until(() => asked.settled, 10_000);
+    await start(undefined, { name: "renamed" }).recover();
+    expect(seen).toContainEqual(
+      expect.objectContaining({
+        reason: expect.stringMatching(/target "archiver" may still be running \(i-1/),
+      }),
+    );
+    await clock.until(() => cloud.running.length === 0 && journal.records.size === 0, 300_000);
+  });
+
   it("serves, with a warning, where it may not list, and still ends what its journal names", async () => {
     const { ask, clock, cloud, seen, start, quiet } = world();
     cloud.fault = (verb) => {

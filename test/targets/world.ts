@@ -63,7 +63,7 @@ export function world(overrides: Partial<AwsEc2Target> = {}, between?: Between) 
   const seen: LazysshEvent[] = [];
   /** How long after its start to answer the port of a machine answers. */
   const port = { delayMs: 2_000 };
-  const start = (around?: Between) => {
+  const start = (around?: Between, changed: Partial<AwsEc2Target> = {}) => {
     const surroundings = around?.(cloud, journal) ?? { provider: cloud, journal };
     const events = createEventStream();
     events.subscribe((event) => seen.push(event));
@@ -72,7 +72,7 @@ export function world(overrides: Partial<AwsEc2Target> = {}, between?: Between) 
         file: "config.hcl",
         server: {} as Config["server"],
         targets: [
-          { ...archiver, ...overrides },
+          { ...archiver, ...overrides, ...changed },
           { type: "forward", name: "home", to: "192.0.2.1" },
         ],
       },
