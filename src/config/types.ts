@@ -62,6 +62,11 @@ export interface MachineTarget {
   readonly lingerMs: number;
   /** How long a start may take, from the order to readiness, in milliseconds. Default 5 minutes. */
   readonly bootTimeoutMs: number;
+  /**
+   * How long a machine may serve, in milliseconds, whoever uses it; then it is stopped. Undefined (default): as long as
+   * it is used. Counted from its readiness, and anew when lazyssh takes it over after a restart.
+   */
+  readonly maxLifetimeMs: number | undefined;
 }
 
 export interface AwsEc2Target extends MachineTarget {

@@ -25,6 +25,7 @@ export class Launch {
   readonly #report: Report;
   readonly #startedAt: number;
   #host: string | undefined;
+  #readyAt: number | undefined;
   #waitingFor: string | undefined;
   /** Ends the running step or timer; a new one after each use. */
   #steps = new AbortController();
@@ -87,8 +88,9 @@ export class Launch {
         });
         return;
       case "watch":
+        this.#readyAt ??= this.#context.clock.now();
         this.#background(async (context) => {
-          const error = await death(context, effect.machine);
+          const error = await Promise.race([death(context, effect.machine), this.#lifetime(context)]);
           return { type: "died", launch: this.#number, error };
         });
         return;
@@ -102,6 +104,17 @@ export class Launch {
         void this.#destroy(effect.machine);
         return;
     }
+  }
+
+  /** Resolves, with what to tell those who use it, when the machine has served as long as it may. */
+  async #lifetime({ clock, signal }: StepContext): Promise<LazysshError> {
+    const { maxLifetimeMs } = this.#context.target;
+    if (maxLifetimeMs === undefined) return new Promise(() => undefined);
+    await clock.sleep((this.#readyAt ?? 0) + maxLifetimeMs - clock.now(), signal);
+    return new LazysshError(
+      "LIFETIME_OVER",
+      `${this.#name}: machine ${this.machine} has served for its max_lifetime of ${formatDuration(maxLifetimeMs)} and is stopped`,
+    );
   }
 
   async #create(context: StepContext): Promise<UntimedEvent> {

@@ -7,6 +7,7 @@ import {
   adoptedMachine,
   type Effect,
   type LeaseId,
+  type LifecyclePolicy,
   leftoverMachine,
   type MachineEvent,
   type MachineModel,
@@ -19,6 +20,11 @@ import { transition } from "./transition.ts";
 export interface Found {
   readonly token: string;
   readonly machine: string | undefined;
+}
+
+/** A machine of one connection is of no use to another, so it does not wait for one. */
+function policyOf({ shared, lingerMs }: MachineContext["target"]): LifecyclePolicy {
+  return { lingerMs: shared ? lingerMs : 0 };
 }
 
 interface Waiter {
@@ -138,7 +144,7 @@ export class MachineDriver {
     const { target, clock } = this.#context;
     const before = this.#model;
     const timed = { ...event, at: clock.now() } as MachineEvent;
-    const { model, effects } = transition(before, timed, target);
+    const { model, effects } = transition(before, timed, policyOf(target));
     this.#model = model;
     if ("error" in event && event.type !== "close" && before.state.kind !== "stopping" && model !== before) {
       this.#complain(event.error);

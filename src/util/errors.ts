@@ -22,6 +22,7 @@ export type ErrorCode =
   | "NOT_READY"
   | "BOOT_TIMEOUT"
   | "BOOT_CANCELLED"
+  | "LIFETIME_OVER"
   | "CONNECT_FAILED"
   | "RESOURCE_SHORTAGE"
   | "INTERNAL";

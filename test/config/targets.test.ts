@@ -31,6 +31,7 @@ const bare = {
   shared: true,
   lingerMs: 0,
   bootTimeoutMs: 300_000,
+  maxLifetimeMs: undefined,
 };
 
 describe("server", () => {
@@ -114,6 +115,7 @@ describe("aws_ec2", () => {
   shared               = false
   linger               = "0s"
   boot_timeout         = "10m"
+  max_lifetime         = "12h"
   ebs_block_device {
     device_name           = "/dev/xvda"
     delete_on_termination = true
@@ -164,6 +166,7 @@ describe("aws_ec2", () => {
       ready: "tcp",
       shared: false,
       bootTimeoutMs: 600_000,
+      maxLifetimeMs: 43_200_000,
       availabilityZone: "us-west-2d",
       ebsBlockDevices: [
         {

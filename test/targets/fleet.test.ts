@@ -164,6 +164,34 @@ describe("fleet", () => {
     expect(cloud.machines).toHaveLength(2);
   });
 
+  it("stops a machine that has served for its max_lifetime, and tells who uses it", async () => {
+    const { ask, clock, cloud, quiet } = world({ maxLifetimeMs: 3_600_000, lingerMs: 600_000 });
+    const asked = ask();
+    await clock.until(() => asked.settled, 10_000);
+    asked.lease?.release();
+    await clock.advance(300_000);
+    const again = ask(); // in between, it lingered
+    await clock.advance(3_200_000);
+    expect(again.lease?.signal.aborted).toBe(false);
+    await clock.until(() => again.lease?.signal.aborted === true, 200_000);
+    expect(again.lease?.signal.reason).toMatchObject({
+      code: "LIFETIME_OVER",
+      message: "archiver: machine i-1 has served for its max_lifetime of 1h and is stopped",
+    });
+    await clock.until(quiet, 10_000);
+    const fresh = ask();
+    await clock.until(() => fresh.lease !== undefined, 20_000);
+    expect(cloud.machines).toHaveLength(2);
+  });
+
+  it("does not let the machine of one connection linger", async () => {
+    const { ask, clock, quiet } = world({ shared: false, lingerMs: 3_600_000 });
+    const asked = ask();
+    await clock.until(() => asked.settled, 10_000);
+    asked.lease?.release();
+    await clock.until(quiet, 5_000);
+  });
+
   it("does not cut anybody off while the cloud cannot be reached", async () => {
     const { ask, clock, cloud, quiet } = world();
     const asked = ask();

@@ -37,6 +37,7 @@ const archiver: AwsEc2Target = {
   shared: true,
   lingerMs: 0,
   bootTimeoutMs: 60_000,
+  maxLifetimeMs: undefined,
   subnetId: undefined,
   userData: undefined,
   iamInstanceProfile: undefined,

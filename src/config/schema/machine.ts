@@ -1,4 +1,4 @@
-import { defaulted } from "../decode/row.ts";
+import { defaulted, optional } from "../decode/row.ts";
 import { boolean, no, ok, oneOf, refined, text, wholeNumber } from "../decode/value-type.ts";
 import { parseDuration } from "../duration.ts";
 
@@ -51,5 +51,10 @@ export const machineTable = {
     300_000,
     '"5m"',
     "how long a start may take, from the order to readiness; then the machine is given up and stopped.",
+  ),
+  maxLifetimeMs: optional(
+    "max_lifetime",
+    positiveDuration,
+    "how long a machine may serve, whoever uses it; then its connections are ended and it is stopped. Default: as long as it is used.",
   ),
 };

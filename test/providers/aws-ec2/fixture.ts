@@ -13,6 +13,7 @@ export function targetWith(patch: Partial<AwsEc2Target> = {}): AwsEc2Target {
     shared: true,
     lingerMs: 0,
     bootTimeoutMs: 300_000,
+    maxLifetimeMs: undefined,
     imageId: "ami-1",
     image: undefined,
     launchTemplate: undefined,
