@@ -31,6 +31,7 @@ export interface Dev {
  */
 export async function startDev(context: CliContext, options: DevOptions): Promise<Dev> {
   const { dir, notice, events } = options;
+  if (dir === "") throw new LazysshError("CONFIG_INVALID", "--dir needs the name of a folder");
   const world = await openWorld(dir, notice);
   try {
     const config = await worldConfig(context, world, notice);

@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { type Clock, systemClock } from "../util/clock.ts";
 import { planAddresses } from "./addresses.ts";
@@ -25,7 +25,7 @@ import { readRecord, Store } from "./store.ts";
 import { runCloud } from "./ticker.ts";
 
 export interface WorldOptions {
-  /** Where everything lives; made (mode 0700) when missing. */
+  /** Where everything lives; made (mode 0700) when missing. Not empty. */
   readonly dir: string;
   /** Default: the machine's own. */
   readonly clock?: Clock;
@@ -90,9 +90,10 @@ const KEY_NAME = "lazyssh-dev";
  * @throws Error when another process runs a world there, or its record cannot be read.
  */
 export async function createWorld(options: WorldOptions): Promise<World> {
+  if (options.dir === "") throw new Error("the folder has no name");
   const dir = resolve(options.dir);
+  // A folder that is there already stays as open as it is: what is secret in it has modes of its own.
   mkdirSync(dir, { recursive: true, mode: 0o700 });
-  chmodSync(dir, 0o700);
   const unlock = lockFolder(dir);
   try {
     return await startWorld(dir, options, unlock);

@@ -1,5 +1,5 @@
 import type { Clock } from "../util/clock.ts";
-import { deadline } from "../util/deadline.ts";
+import { deadline, unlessAborted } from "../util/deadline.ts";
 import { formatDuration } from "../util/duration.ts";
 import { LazysshError, messageOf } from "../util/errors.ts";
 import { TargetSocket } from "./target-socket.ts";
@@ -31,12 +31,12 @@ export async function dial(options: DialOptions): Promise<TargetSocket> {
   using limit = deadline(clock, timeoutMs, () => tooLate(options), signal);
   const socket = new TargetSocket(readBuffer);
   try {
-    await new Promise<void>((resolve, reject) => {
-      limit.signal.addEventListener("abort", () => reject(limit.signal.reason), { once: true });
+    const connected = new Promise<void>((resolve, reject) => {
       socket.once("error", (error) => reject(connectFailed(target, port, error)));
       socket.once("connect", resolve);
       socket.connect({ host, port, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEPALIVE_MS });
     });
+    await unlessAborted(limit.signal, connected);
   } catch (error) {
     socket.destroy();
     throw error;

@@ -3,7 +3,7 @@ import type { Config, MachineTargetConfig } from "../config/index.ts";
 import type { EventStream } from "../observe/index.ts";
 import type { Provider } from "../providers/index.ts";
 import type { Clock } from "../util/clock.ts";
-import { deadline } from "../util/deadline.ts";
+import { deadline, unlessAborted } from "../util/deadline.ts";
 import { formatDuration } from "../util/duration.ts";
 import { LazysshError } from "../util/errors.ts";
 import { nearest } from "../util/nearest.ts";
@@ -153,15 +153,6 @@ export function createFleet({ config, provider, ...rest }: FleetOptions): Fleet 
       abandoned.abort(new LazysshError("SHUTTING_DOWN", "told to end at once"));
     },
   };
-}
-
-/** The promise's outcome, or the signal's reason when that comes first. */
-function unlessAborted<T>(signal: AbortSignal, promise: Promise<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    if (signal.aborted) return reject(signal.reason);
-    signal.addEventListener("abort", () => reject(signal.reason), { once: true });
-    promise.then(resolve, reject);
-  });
 }
 
 function fixedLease(host: string): Lease {

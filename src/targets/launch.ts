@@ -26,7 +26,8 @@ export class Launch {
   readonly #startedAt: number;
   #host: string | undefined;
   #readyAt: number | undefined;
-  #waitingFor: string | undefined;
+  /** What it is waiting for, for people. */
+  waitingFor: string | undefined;
   /** Ends the running step or timer; a new one after each use. */
   #steps = new AbortController();
   #deadline: Deadline | undefined;
@@ -119,6 +120,7 @@ export class Launch {
 
   async #create(context: StepContext): Promise<UntimedEvent> {
     await this.#context.journal.write(this.#record());
+    this.#waiting("the cloud's answer to the order of a machine");
     const overdue = this.#deadline?.signal;
     const tell = () =>
       this.#report({ type: "overdue", launch: this.#number, error: asLazysshError(overdue?.reason) });
@@ -210,8 +212,8 @@ export class Launch {
   }
 
   readonly #waiting = (waitingFor: string): void => {
-    if (waitingFor === this.#waitingFor) return;
-    this.#waitingFor = waitingFor;
+    if (waitingFor === this.waitingFor) return;
+    this.waitingFor = waitingFor;
     this.#context.events.emit({
       type: "machine.waiting",
       target: this.#name,
@@ -225,7 +227,7 @@ export class Launch {
     const { clock, target } = this.#context;
     this.#deadline = deadline(clock, target.bootTimeoutMs, () => {
       const machine = this.machine === undefined ? "" : ` machine ${this.machine}:`;
-      const last = this.#waitingFor === undefined ? "" : ` (waiting for: ${this.#waitingFor})`;
+      const last = this.waitingFor === undefined ? "" : ` (waiting for: ${this.waitingFor})`;
       const within = formatDuration(target.bootTimeoutMs);
       return new LazysshError("BOOT_TIMEOUT", `${this.#name}:${machine} ${what} within ${within}${last}`);
     });

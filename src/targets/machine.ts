@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
-import type { LazysshError } from "../util/errors.ts";
+import { formatDuration } from "../util/duration.ts";
+import { LazysshError } from "../util/errors.ts";
 import type { MachineContext } from "./context.ts";
 import { Launch } from "./launch.ts";
 import type { Lease } from "./lease.ts";
@@ -108,11 +109,17 @@ export class MachineDriver {
     };
     const host = await new Promise<string>((resolve, reject) => {
       const leave = () => {
+        settled();
         release();
         reject(signal.reason);
       };
+      const settledSignal = new AbortController();
+      const settled = () => {
+        signal.removeEventListener("abort", leave);
+        settledSignal.abort("settled");
+      };
       signal.addEventListener("abort", leave, { once: true });
-      const settled = () => signal.removeEventListener("abort", leave);
+      void this.#notForEver(id, settledSignal.signal);
       this.#taken.set(id, taken);
       this.#waiters.set(id, {
         resolve: (answer) => {
@@ -127,6 +134,25 @@ export class MachineDriver {
       this.#dispatch({ type: "acquire", lease: id });
     });
     return { host, signal: taken.signal, release, [Symbol.asyncDispose]: async () => release() };
+  }
+
+  /** A start has its own deadlines; the end of the machine before it has none, so who waits for that needs one. */
+  async #notForEver(lease: LeaseId, answered: AbortSignal): Promise<void> {
+    const { target, clock } = this.#context;
+    await clock.sleep(target.bootTimeoutMs, answered).catch(() => undefined);
+    const waiter = this.#waiters.get(lease);
+    if (!waiter || this.#model.state.kind !== "stopping") return;
+    const machine = this.#launch?.machine ?? "of an order without an answer";
+    const last = this.#launch?.waitingFor === undefined ? "" : ` (waiting for: ${this.#launch.waitingFor})`;
+    const error = new LazysshError(
+      "BOOT_TIMEOUT",
+      `${target.name}: the machine ${machine} before this one has not ended within ` +
+        `${formatDuration(target.bootTimeoutMs)}${last}, and nothing is started beside it`,
+    );
+    this.#waiters.delete(lease);
+    this.#taken.delete(lease);
+    this.#dispatch({ type: "release", lease });
+    waiter.reject(error);
   }
 
   /** Refuses new leases, takes back those there are, and resolves when nothing exists any more. */

@@ -53,18 +53,17 @@ export const probe: Prober = async ({ host, port, ready, clock, signal, onWaitin
       if (mayStart()) {
         const attempt: Attempt = { connectedAt: undefined };
         attempts.add(attempt);
-        void knock(attempt, { host, port, ready, clock, signal: stop })
+        const tell = (reason: string) => {
+          if (reason !== said && !stop.aborted) onWaiting(reason);
+          said = reason;
+        };
+        void knock(attempt, { host, port, ready, clock, signal: stop, onWaiting: tell })
           .then(
             () => {
               answered = true;
               over.abort();
             },
-            (error: unknown) => {
-              if (stop.aborted) return;
-              const reason = messageOf(error);
-              if (reason !== said) onWaiting(reason);
-              said = reason;
-            },
+            (error: unknown) => tell(messageOf(error)),
           )
           .finally(() => attempts.delete(attempt));
       }
@@ -82,10 +81,11 @@ interface Attempt {
   connectedAt: number | undefined;
 }
 
-type Knock = Pick<ProbeRequest, "host" | "port" | "ready" | "clock" | "signal">;
-
 /** One attempt; rejects with the reason in words. */
-async function knock(attempt: Attempt, { host, port, ready, clock, signal }: Knock): Promise<void> {
+async function knock(
+  attempt: Attempt,
+  { host, port, ready, clock, signal, onWaiting }: ProbeRequest,
+): Promise<void> {
   const socket = connect({ host, port, noDelay: true });
   const ended = new AbortController();
   const until = AbortSignal.any([signal, ended.signal]);
@@ -100,6 +100,7 @@ async function knock(attempt: Attempt, { host, port, ready, clock, signal }: Kno
       socket.once("connect", () => {
         attempt.connectedAt = clock.now();
         if (ready === "tcp") return resolve();
+        onWaiting(`${host}:${port} accepts, and has not sent an SSH greeting yet`);
         const silenceWillDo = ready === "auto" && port !== 22;
         void expire(BANNER_MS, () =>
           silenceWillDo ? resolve() : reject(new Error(`${host}:${port} accepts, but sends no SSH greeting`)),

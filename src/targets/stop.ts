@@ -15,8 +15,11 @@ export interface StopContext {
   readonly warning: (what: string) => void;
 }
 
-/** A machine whose order got no answer is looked for this long before it is taken as never made. */
-const LOOKUP_MS = 60_000;
+/**
+ * A machine whose order got no answer is looked for this long before it is taken as never made. Should the cloud show it
+ * later still, it is found by its tag, and ended, as any machine that nobody looks after.
+ */
+const LOOKUP_MS = 30_000;
 const LOOKUP_ANSWERS = 5;
 /** A termination that shows no effect for this long is asked for again. */
 const REPEAT_MS = 30_000;

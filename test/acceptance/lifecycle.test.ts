@@ -132,7 +132,7 @@ describe("when the start fails, every client sees the cause, nothing stays, and 
       "a port that opens and never says a word",
       [{ action: "RunInstances", kind: "silent" }],
       { target: { boot_timeout: '"3s"', ready: '"ssh"' } },
-      /not ready within 3 s/,
+      /not ready within 3 s.*accepts, and has not sent an SSH greeting yet/,
     ],
     [
       "missing permission",

@@ -224,6 +224,25 @@ describe("fleet", () => {
     );
   });
 
+  it("tells who waits for a machine that cannot be ended, within the boot timeout, and serves once it is", async () => {
+    const { ask, clock, cloud } = world({ bootTimeoutMs: 30_000 });
+    const first = ask();
+    await clock.until(() => first.settled, 10_000);
+    cloud.fault = (verb) => {
+      if (verb === "destroy") throw new LazysshError("NOT_PERMITTED", "not allowed to terminate");
+    };
+    first.lease?.release();
+    const refused = ask();
+    await clock.until(() => refused.settled, 31_000);
+    expect(refused.error?.message).toMatch(
+      /i-1 before this one has not ended within 30 s.*nothing is started beside it/,
+    );
+    cloud.fault = () => undefined;
+    const served = ask();
+    await clock.until(() => served.lease !== undefined, 60_000);
+    expect(cloud.mostRunning).toBe(1);
+  });
+
   it("orders nothing when it cannot write the intent down", async () => {
     const { ask, clock, cloud, journal } = world();
     journal.write = async () => {
