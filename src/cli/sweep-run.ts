@@ -7,6 +7,7 @@ import {
   type OwnMachine,
   openStateDir,
   type StateDir,
+  stateDirOf,
 } from "../targets/index.ts";
 import { stayAlive } from "../util/clock.ts";
 import { deadline } from "../util/deadline.ts";
@@ -28,8 +29,8 @@ export async function sweep(this: CliContext, flags: SweepFlags): Promise<void> 
   using _alive = stayAlive();
   try {
     const choice = chooseStateDir({ flag: flags.stateDir, config: config.server.stateDir }, this.env);
-    // Not a sibling: a free one has another mark, and would find nothing although machines run.
-    const stateDir = await openStateDir({ ...choice, isDefault: false });
+    // Just the one: another one that is free has another mark, and would find nothing although machines run.
+    const stateDir = await openStateDir(await stateDirOf(choice, config.file), config.file);
     try {
       const left = await sweepAll(this, config, stateDir, flags.dryRun);
       this.process.exitCode = left === 0 ? exitCodes.ok : exitCodes.failed;

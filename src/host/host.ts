@@ -31,7 +31,7 @@ export interface Host {
  * @throws LazysshError `CONFIG_INVALID` for what the user has to change (address in use, state directory taken).
  */
 export async function startHost({ config, stateDir: choice, events, clock }: HostOptions): Promise<Host> {
-  const stateDir = await openStateDir(choice);
+  const stateDir = await openStateDir(choice, config.file);
   const fleet = createFleet({
     config,
     clock,

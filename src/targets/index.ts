@@ -2,5 +2,5 @@ export { createFleet } from "./fleet.ts";
 export { createJournal, type Journal } from "./journal.ts";
 export type { Lease, Tenant } from "./lease.ts";
 export { probe } from "./probe.ts";
-export { chooseStateDir, openStateDir, type StateDir, type StateDirChoice } from "./state-dir.ts";
+export { chooseStateDir, openStateDir, type StateDir, type StateDirChoice, stateDirOf } from "./state-dir.ts";
 export { createSweep, type OwnMachine } from "./sweep.ts";

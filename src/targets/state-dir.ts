@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { mkdir, readFile, rm } from "node:fs/promises";
+import { access, mkdir, readFile, rm } from "node:fs/promises";
 import { connect, createServer, type Server } from "node:net";
 import { homedir } from "node:os";
 import { join, relative, resolve } from "node:path";
@@ -17,7 +17,7 @@ export interface StateDir {
 export interface StateDirChoice {
   /** As said by `--state-dir`, the config file or the environment. */
   readonly path: string;
-  /** Nobody chose it: when another server holds it, the next free sibling (`…-2`, `…-3`) is as good. */
+  /** Nobody chose it: when it is another server's, the next free sibling (`…-2`, `…-3`) is as good. */
   readonly isDefault: boolean;
 }
 
@@ -39,23 +39,57 @@ export function chooseStateDir(
  * Makes the folder (mode 0700) and takes it. The lock is a listening unix socket, because the kernel gives it up when
  * its holder dies, however it dies.
  *
+ * Two servers of one user, with a config file each and no folder chosen, keep theirs apart over restarts: each default
+ * folder remembers the config file it serves, and is another's only when that file is gone.
+ *
+ * @param config The config file of the server.
  * @throws LazysshError `CONFIG_INVALID` when the folder cannot be written, or another server holds it.
  */
-export async function openStateDir({ path, isDefault }: StateDirChoice): Promise<StateDir> {
+export async function openStateDir({ path, isDefault }: StateDirChoice, config: string): Promise<StateDir> {
   for (let sibling = 1; ; sibling++) {
-    const candidate = sibling === 1 ? path : `${path}-${sibling}`;
-    const lock = await take(candidate);
+    const candidate = siblingOf(path, sibling);
+    const last = !isDefault || sibling === MOST_SIBLINGS;
+    const lock = !last && (await servesAnother(candidate, config)) ? undefined : await take(candidate);
     if (lock) {
+      if (isDefault) await writeDurably(join(candidate, "config"), `${resolve(config)}\n`);
       const owner = await ownerOf(candidate);
       return { path: candidate, owner, close: () => new Promise((done) => lock.close(() => done())) };
     }
-    if (!isDefault || sibling === MOST_SIBLINGS) {
+    if (last) {
       throw new LazysshError(
         "CONFIG_INVALID",
         `another lazyssh uses the state directory ${candidate}: end it, or give this one its own with --state-dir`,
       );
     }
   }
+}
+
+/** The one folder where the server of a config file has, or would have, its state. */
+export async function stateDirOf(choice: StateDirChoice, config: string): Promise<StateDirChoice> {
+  if (!choice.isDefault) return choice;
+  for (let sibling = 1; sibling <= MOST_SIBLINGS; sibling++) {
+    const path = siblingOf(choice.path, sibling);
+    if ((await configOf(path)) === resolve(config)) return { path, isDefault: false };
+  }
+  return { path: choice.path, isDefault: false };
+}
+
+function siblingOf(path: string, sibling: number): string {
+  return sibling === 1 ? path : `${path}-${sibling}`;
+}
+
+async function configOf(path: string): Promise<string | undefined> {
+  const recorded = await readFile(join(path, "config"), "utf8").catch(() => undefined);
+  return recorded?.trim() || undefined;
+}
+
+async function servesAnother(path: string, config: string): Promise<boolean> {
+  const recorded = await configOf(path);
+  if (recorded === undefined || recorded === resolve(config)) return false;
+  return access(recorded).then(
+    () => true,
+    () => false,
+  );
 }
 
 async function take(path: string): Promise<Server | undefined> {
