@@ -31,6 +31,18 @@ export interface Route {
  * @throws LazysshError in words for the user, or the signal's reason; nothing is kept then.
  */
 export async function openRoute(options: RouteOptions): Promise<Route> {
+  const first = await tryRoute(options);
+  if ("route" in first) return first.route;
+  // A machine that has died since it was last looked at does not answer; its successor does.
+  if (!first.gone || options.signal.aborted) throw first.error;
+  const second = await tryRoute(options);
+  if ("route" in second) return second.route;
+  throw second.error;
+}
+
+type Tried = { readonly route: Route } | { readonly error: unknown; readonly gone: boolean };
+
+async function tryRoute(options: RouteOptions): Promise<Tried> {
   const { destination, tenant, targets, readBuffer, clock, dialMs, signal } = options;
   const lease = await targets.acquire(destination.target, tenant, signal);
   const anyEnd = AbortSignal.any([signal, lease.signal]);
@@ -43,11 +55,12 @@ export async function openRoute(options: RouteOptions): Promise<Route> {
       timeoutMs: dialMs,
       signal: anyEnd,
     });
-    if (!anyEnd.aborted) return { lease, socket };
+    if (!anyEnd.aborted) return { route: { lease, socket } };
     socket.destroy();
     throw anyEnd.reason;
   } catch (error) {
+    const gone = !signal.aborted && !(await lease.stillRuns());
     lease.release();
-    throw error;
+    return { error, gone };
   }
 }

@@ -161,6 +161,7 @@ function fixedLease(host: string): Lease {
     host,
     signal: new AbortController().signal,
     release,
+    stillRuns: async () => true,
     [Symbol.asyncDispose]: async () => release(),
   };
 }

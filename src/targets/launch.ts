@@ -4,7 +4,16 @@ import { asLazysshError, LazysshError, messageOf } from "../util/errors.ts";
 import type { MachineContext } from "./context.ts";
 import type { LaunchRecord } from "./journal.ts";
 import type { Effect, UntimedEvent } from "./state.ts";
-import { answering, attached, booted, death, order, type StepContext, volumesFree } from "./steps.ts";
+import {
+  answering,
+  assertAlive,
+  attached,
+  booted,
+  death,
+  order,
+  type StepContext,
+  volumesFree,
+} from "./steps.ts";
 import { stopMachine } from "./stop.ts";
 
 /** The effects that belong to one launch. */
@@ -105,6 +114,16 @@ export class Launch {
         void this.#destroy(effect.machine);
         return;
     }
+  }
+
+  /** Why the machine does not run any more, asked now; undefined when it runs, or the cloud does not say. */
+  async deathOf(machine: string, signal: AbortSignal): Promise<LazysshError | undefined> {
+    try {
+      assertAlive(this.#context.target, await this.#context.provider.describe(machine, signal));
+    } catch (error) {
+      if (error instanceof LazysshError && error.code === "MACHINE_DIED") return error;
+    }
+    return undefined;
   }
 
   /** Resolves, with what to tell those who use it, when the machine has served as long as it may. */

@@ -16,6 +16,11 @@ export interface Lease extends AsyncDisposable {
   /** Aborts, with a `LazysshError` as reason, when the machine is taken away while the lease is held. */
   readonly signal: AbortSignal;
   release(): void;
+  /**
+   * Asks at once whether the machine still runs, for when it does not answer. False: it is gone, the lease is over, and a new
+   * `acquire` gets another machine. True when it runs, or when the cloud does not say.
+   */
+  stillRuns(): Promise<boolean>;
 }
 
 /** All targets of a configuration, as the front door sees them. */

@@ -133,7 +133,16 @@ export class MachineDriver {
       });
       this.#dispatch({ type: "acquire", lease: id });
     });
-    return { host, signal: taken.signal, release, [Symbol.asyncDispose]: async () => release() };
+    return {
+      host,
+      signal: taken.signal,
+      release,
+      stillRuns: async () => {
+        await this.#lookNow(signal);
+        return !taken.signal.aborted;
+      },
+      [Symbol.asyncDispose]: async () => release(),
+    };
   }
 
   /** A start has its own deadlines; the end of the machine before it has none, so who waits for that needs one. */
@@ -153,6 +162,15 @@ export class MachineDriver {
     this.#taken.delete(lease);
     this.#dispatch({ type: "release", lease });
     waiter.reject(error);
+  }
+
+  /** Does what the watch does every few seconds, without waiting for its turn. */
+  async #lookNow(signal: AbortSignal): Promise<void> {
+    const { state } = this.#model;
+    if (state.kind !== "ready") return;
+    const { launch } = state;
+    const error = await this.#launch?.deathOf(state.machine, signal);
+    if (error) this.#dispatch({ type: "died", launch, error });
   }
 
   /** Refuses new leases, takes back those there are, and resolves when nothing exists any more. */

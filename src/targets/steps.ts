@@ -161,7 +161,8 @@ export async function death(context: StepContext, id: string): Promise<LazysshEr
   }
 }
 
-function assertAlive(target: MachineTarget, machine: Machine): void {
+/** @throws LazysshError `MACHINE_DIED` with the cloud's reason, when the machine is on its way out. */
+export function assertAlive(target: MachineTarget, machine: Machine): void {
   if (machine.phase !== "gone" && machine.phase !== "stopping") return;
   const how = machine.phase === "gone" ? "was terminated" : "is being stopped";
   const why = machine.reason === undefined ? "" : `: ${machine.reason}`;

@@ -34,6 +34,17 @@ describe("kill -9", () => {
     expect(s.running()[0]?.id).not.toBe(machine?.id);
   }, 60_000);
 
+  it("of a machine that lingers: who comes before that is noticed gets a new one, not an error", async () => {
+    await using s = await startScene({ target: { linger: '"10m"' } });
+    expect((await s.ssh("echo kept > ~/volume/file")).code).toBe(0);
+    const [machine] = s.running();
+    process.kill(machine?.pid ?? 0, "SIGKILL");
+    await eventually("the end of the machine", () => s.running().length === 0);
+    const { code, stdout, stderr } = await s.ssh("cat ~/volume/file");
+    expect([code, stdout.toString(), stderr]).toEqual([0, "kept\n", ""]);
+    expect(s.calls("RunInstances")).toBe(2);
+  }, 60_000);
+
   it("of the server: the next one takes the machine over, serves with it, and stops it", async () => {
     await using s = await startScene({ target: { linger: '"10m"' } });
     expect((await s.ssh("echo kept > ~/volume/file")).code).toBe(0);

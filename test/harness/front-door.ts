@@ -55,6 +55,7 @@ function fakeTargets(hosts: Readonly<Record<string, string>>): FakeTargets {
         host,
         signal: taken.signal,
         release,
+        stillRuns: async () => true,
         [Symbol.asyncDispose]: () => Promise.resolve(release()),
       };
       leases.set(lease, taken);
