@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { createReadStream } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { messageOf } from "../util/errors.ts";
 import { Decoder } from "./decode/decoder.ts";
@@ -34,7 +34,7 @@ export interface ConfigResult {
 /** Reads and checks a configuration file. Never throws: a file that cannot be read is a diagnostic too. */
 export async function loadConfig(options: LoadOptions): Promise<ConfigResult> {
   try {
-    return parseConfig(await readFile(options.file), options);
+    return parseConfig(await readAll(options.file), options);
   } catch (error) {
     const diagnostic: Diagnostic = {
       severity: "error",
@@ -47,6 +47,17 @@ export async function loadConfig(options: LoadOptions): Promise<ConfigResult> {
       sources: new Sources(sensitiveNames, publicWords),
     };
   }
+}
+
+/** Larger than any configuration; what is larger is something else, a device perhaps. */
+const LARGEST_BYTES = 4 * 1024 * 1024;
+
+async function readAll(file: string): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of createReadStream(file, { end: LARGEST_BYTES })) chunks.push(chunk);
+  const bytes = Buffer.concat(chunks);
+  if (bytes.length > LARGEST_BYTES) throw new Error("it is larger than 4 MiB");
+  return bytes;
 }
 
 /** Like {@link loadConfig}, of bytes at hand. `file()` and `templatefile()` still read, relative to the folder of `file`. */

@@ -68,6 +68,12 @@ describe("lazyssh check", () => {
     ]);
   });
 
+  it("does not read for ever what is no config file", async () => {
+    const { code, stderr } = await run("check", "-c", "/dev/zero");
+    expect(code).toBe(2);
+    expect(stderr).toContain("larger than 4 MiB");
+  });
+
   it("says how to name the file when there is none", async () => {
     const { code, stderr } = await runProgram(["check"], { cwd: tempDir() });
     expect(code).toBe(2);
