@@ -16,6 +16,15 @@ export interface ServerConfig {
   readonly authorizedKey: PublicKey;
   /** Where intent is written down before effects. Undefined: the command line or the environment decides. */
   readonly stateDir: string | undefined;
+  /**
+   * Servers of the same group share the machines of the targets that they have in common. Undefined: this server's machines are
+   * its own.
+   */
+  readonly group: string | undefined;
+  /** How many machines may exist at once, of all targets. Undefined: any number. */
+  readonly maxMachines: number | undefined;
+  /** Where metrics are served over HTTP. Undefined: nowhere. */
+  readonly metrics: HostPort | undefined;
 }
 
 export interface HostPort {
@@ -67,6 +76,32 @@ export interface MachineTarget {
    * it is used. Counted from its readiness, and anew when lazyssh takes it over after a restart.
    */
   readonly maxLifetimeMs: number | undefined;
+  /** How long the channels may all be silent, in milliseconds, before the machine is stopped under them. Undefined: for ever. */
+  readonly idleTimeoutMs: number | undefined;
+  /** How many machines of this target may exist at once (with `shared = false`). Undefined: any number. */
+  readonly maxMachines: number | undefined;
+  /** `budget { hours_per_day }`: machine time per day (UTC), in milliseconds. Undefined: any. */
+  readonly budgetMsPerDay: number | undefined;
+  /** What is run on the machine before it is stopped. */
+  readonly beforeStop: BeforeStop | undefined;
+  /** What becomes of the machine when nobody needs it. Default `terminate`; the others keep its disks and start it again. */
+  readonly stopMode: "terminate" | "stop" | "hibernate";
+  /** Price of a running machine in US dollars per hour, for `lazyssh status`. */
+  readonly hourlyPrice: number | undefined;
+}
+
+/** `before_stop`: commands over SSH on the machine, such as `zpool export`, before it is stopped. */
+export interface BeforeStop {
+  /** Each an argv list; run one after the other, as the login shell of the user takes them. At least one. */
+  readonly commands: readonly (readonly string[])[];
+  /** Default `root`. */
+  readonly user: string;
+  /** Private key in PEM or OpenSSH format, without a passphrase. Sensitive. */
+  readonly privateKey: string;
+  /** The machine's host key. Undefined: any is taken. */
+  readonly hostKey: PublicKey | undefined;
+  /** For all commands together, in milliseconds. Default 2 minutes. */
+  readonly timeoutMs: number;
 }
 
 export interface AwsEc2Target extends MachineTarget {
@@ -77,9 +112,18 @@ export interface AwsEc2Target extends MachineTarget {
   readonly image: ImageSearch | undefined;
   /** What the other attributes do not say is left to it. Without it, type, key and one of the images are there. */
   readonly launchTemplate: LaunchTemplate | undefined;
-  readonly instanceType: string | undefined;
+  /** In the order of preference; empty only with a launch template. */
+  readonly instanceTypes: readonly string[];
   readonly keyName: string | undefined;
-  readonly subnetId: string | undefined;
+  /** In the order of preference; empty leaves it to the cloud. */
+  readonly subnetIds: readonly string[];
+  /** Undefined: on demand. */
+  readonly spot: Spot | undefined;
+  /**
+   * How long the guest runs on when it sees neither an SSH session nor a refresh of its expiry tag, in milliseconds. The fragment that
+   * does it is in `userData` already. Undefined: for ever.
+   */
+  readonly deadManMs: number | undefined;
   /** Empty leaves it to the cloud: the default group of the VPC. */
   readonly securityGroupIds: readonly string[];
   /** Undefined leaves it to the subnet. */
@@ -134,6 +178,14 @@ export interface LaunchTemplate {
   readonly name: string | undefined;
   /** A number, `$Latest` or `$Default`; undefined is the template's default version. */
   readonly version: string | undefined;
+}
+
+/** `spot`: spare capacity, which EC2 may take back with two minutes' notice. */
+export interface Spot {
+  /** US dollars per hour, as a decimal. Undefined: up to the on-demand price. */
+  readonly maxPrice: string | undefined;
+  /** What is ordered where there is no spot capacity: `on-demand`, or nothing. Default `none`. */
+  readonly fallback: "on-demand" | "none";
 }
 
 /** `metadata_options`: the service at 169.254.169.254, from which the guest has its user data and credentials. */

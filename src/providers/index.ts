@@ -2,11 +2,20 @@ import type { MachineTargetConfig } from "../config/types.ts";
 import { createAwsEc2Provider } from "./aws-ec2/provider.ts";
 import type { Provider } from "./provider.ts";
 
-export type { CreateRequest, Machine, MachinePhase, Progress, Provider } from "./provider.ts";
+export type {
+  CreateRequest,
+  Finding,
+  Machine,
+  MachinePhase,
+  Notes,
+  Progress,
+  Provider,
+  VolumeInfo,
+} from "./provider.ts";
 
 /** What every provider is told about the server it works for. */
 export interface ProviderContext {
-  /** Id of this server, kept across restarts; machines are tagged with it and found again by it. */
+  /** Id of this server, kept across restarts, or of its group; machines are tagged with it and found again by it. */
   readonly owner: string;
 }
 

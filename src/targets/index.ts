@@ -1,3 +1,12 @@
+export type {
+  ByHand,
+  Dropped,
+  HoldOptions,
+  LeaseStatusLine,
+  MachineStatus,
+  TargetStatus,
+  VolumeStatus,
+} from "./by-hand.ts";
 export { createFleet } from "./fleet.ts";
 export { createJournal, type Journal } from "./journal.ts";
 export type { Lease, Tenant } from "./lease.ts";

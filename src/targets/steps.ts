@@ -52,7 +52,7 @@ export async function order(context: StepContext, token: string): Promise<Ordere
     const exists = lost ? "maybe" : "no";
     if (signal.aborted) return { error: asLazysshError(signal.reason), exists };
     try {
-      return { machine: await provider.create({ token }, uninterrupted) };
+      return { machine: await provider.create({ token, alternative: 0, notes: {} }, uninterrupted) };
     } catch (cause) {
       const error = asLazysshError(cause);
       lost ||= error.retryable && error.code !== "THROTTLED";
@@ -163,8 +163,8 @@ export async function death(context: StepContext, id: string): Promise<LazysshEr
 
 /** @throws LazysshError `MACHINE_DIED` with the cloud's reason, when the machine is on its way out. */
 export function assertAlive(target: MachineTarget, machine: Machine): void {
-  if (machine.phase !== "gone" && machine.phase !== "stopping") return;
-  const how = machine.phase === "gone" ? "was terminated" : "is being stopped";
+  if (machine.phase === "pending" || machine.phase === "running") return;
+  const how = { gone: "was terminated", stopping: "is being stopped", resting: "was stopped" }[machine.phase];
   const why = machine.reason === undefined ? "" : `: ${machine.reason}`;
   throw new LazysshError("MACHINE_DIED", `${target.name}: machine ${machine.id} ${how}${why}`);
 }

@@ -18,13 +18,19 @@ export function withoutVolumes(provider: Provider): Provider {
   return {
     type: provider.type,
     summary: provider.summary,
+    alternatives: provider.alternatives,
     volumesFree: async () => ({ done: true }),
     create: (request, signal) => provider.create(request, signal),
     find: (token, signal) => provider.find(token, signal),
     describe: (id, signal) => provider.describe(id, signal),
     attach: (id, signal) => provider.attach(id, signal),
+    start: (id, signal) => provider.start(id, signal),
+    rest: (id, options, signal) => provider.rest(id, options, signal),
     destroy: (id, signal) => provider.destroy(id, signal),
+    annotate: (id, notes, signal) => provider.annotate(id, notes, signal),
     remedy: (id, token) => provider.remedy(id, token),
-    list: (signal) => provider.list(signal),
+    list: (signal, options) => provider.list(signal, options),
+    volumes: async () => [],
+    preflight: (signal) => provider.preflight(signal),
   };
 }

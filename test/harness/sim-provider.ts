@@ -1,4 +1,12 @@
-import type { CreateRequest, Machine, MachinePhase, Progress, Provider } from "../../src/providers/index.ts";
+import type {
+  CreateRequest,
+  Finding,
+  Machine,
+  MachinePhase,
+  Progress,
+  Provider,
+  VolumeInfo,
+} from "../../src/providers/index.ts";
 import { LazysshError } from "../../src/util/errors.ts";
 import type { SimClock } from "./sim-clock.ts";
 
@@ -21,6 +29,7 @@ export type Fault = (verb: keyof Provider, call: number) => Promise<void> | void
 export class SimProvider implements Provider {
   readonly type = "sim";
   readonly summary = "a simulated machine";
+  readonly alternatives = ["a simulated machine"];
   readonly machines: SimMachine[] = [];
   readonly calls: string[] = [];
   mostRunning = 0;
@@ -98,6 +107,26 @@ export class SimProvider implements Provider {
     return { done: true };
   }
 
+  async start(): Promise<void> {
+    await this.#call("start");
+  }
+
+  async rest(): Promise<void> {
+    await this.#call("rest");
+  }
+
+  async annotate(): Promise<void> {
+    await this.#call("annotate");
+  }
+
+  async volumes(): Promise<readonly VolumeInfo[]> {
+    return [];
+  }
+
+  async preflight(): Promise<readonly Finding[]> {
+    return [];
+  }
+
   async destroy(id: string): Promise<void> {
     await this.#call("destroy");
     this.#find(id).endedAt ??= this.#clock.now();
@@ -150,6 +179,9 @@ export class SimProvider implements Provider {
       token,
       reason,
       target: "archiver",
+      notes: {},
+      notice: undefined,
+      startedAt: machine.createdAt,
       address: phase === "running" ? "10.0.0.1" : undefined,
     };
   }

@@ -209,13 +209,32 @@ export const awsEc2Table = {
 export type Ec2Section = Section<typeof awsEc2Table>;
 
 export function awsEc2Target(name: string, { values }: Ec2Section): AwsEc2Target {
-  const { placement, images, launchTemplates, metadataOptions, ebsBlockDevices, attachVolumes, ...plain } =
-    values;
+  const {
+    placement,
+    images,
+    launchTemplates,
+    metadataOptions,
+    ebsBlockDevices,
+    attachVolumes,
+    instanceType,
+    subnetId,
+    ...plain
+  } = values;
   const launchTemplate = launchTemplates[0]?.values;
   return {
     type: "aws_ec2",
     name,
     ...plain,
+    instanceTypes: instanceType === undefined ? [] : [instanceType],
+    subnetIds: subnetId === undefined ? [] : [subnetId],
+    spot: undefined,
+    deadManMs: undefined,
+    idleTimeoutMs: undefined,
+    maxMachines: undefined,
+    budgetMsPerDay: undefined,
+    beforeStop: undefined,
+    stopMode: "terminate",
+    hourlyPrice: undefined,
     image: images[0]?.values,
     launchTemplate,
     // What a template is for is to say such things.

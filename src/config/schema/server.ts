@@ -61,5 +61,5 @@ export const serverTable = {
 };
 
 export function serverConfig({ values }: Section<typeof serverTable>): ServerConfig {
-  return values;
+  return { ...values, group: undefined, maxMachines: undefined, metrics: undefined };
 }

@@ -1,6 +1,8 @@
 import type {
   AttachVolumeCommandInput,
   AttachVolumeCommandOutput,
+  CreateTagsCommandInput,
+  DeleteTagsCommandInput,
   DescribeImagesCommandInput,
   DescribeImagesCommandOutput,
   DescribeInstancesCommandInput,
@@ -11,6 +13,8 @@ import type {
   EC2ClientConfig,
   RunInstancesCommandInput,
   RunInstancesCommandOutput,
+  StartInstancesCommandInput,
+  StopInstancesCommandInput,
   TerminateInstancesCommandInput,
   TerminateInstancesCommandOutput,
 } from "@aws-sdk/client-ec2";
@@ -39,6 +43,10 @@ export interface Ec2 {
     signal: AbortSignal,
   ): Promise<DescribeImagesCommandOutput>;
   attachVolume(input: AttachVolumeCommandInput, signal: AbortSignal): Promise<AttachVolumeCommandOutput>;
+  createTags(input: CreateTagsCommandInput, signal: AbortSignal): Promise<unknown>;
+  deleteTags(input: DeleteTagsCommandInput, signal: AbortSignal): Promise<unknown>;
+  startInstances(input: StartInstancesCommandInput, signal: AbortSignal): Promise<unknown>;
+  stopInstances(input: StopInstancesCommandInput, signal: AbortSignal): Promise<unknown>;
 }
 
 /** In milliseconds. */
@@ -124,6 +132,22 @@ export function createEc2(target: AwsEc2Target, timeouts: Timeouts = DEFAULT_TIM
     attachVolume: (input, signal) =>
       call("AttachVolume", signal, ({ sdk, writer }, options) =>
         writer.send(new sdk.AttachVolumeCommand(input), options),
+      ),
+    createTags: (input, signal) =>
+      call("CreateTags", signal, ({ sdk, writer }, options) =>
+        writer.send(new sdk.CreateTagsCommand(input), options),
+      ),
+    deleteTags: (input, signal) =>
+      call("DeleteTags", signal, ({ sdk, writer }, options) =>
+        writer.send(new sdk.DeleteTagsCommand(input), options),
+      ),
+    startInstances: (input, signal) =>
+      call("StartInstances", signal, ({ sdk, writer }, options) =>
+        writer.send(new sdk.StartInstancesCommand(input), options),
+      ),
+    stopInstances: (input, signal) =>
+      call("StopInstances", signal, ({ sdk, writer }, options) =>
+        writer.send(new sdk.StopInstancesCommand(input), options),
       ),
   };
 }

@@ -201,7 +201,7 @@ const JUDGES: ReadonlyMap<string, Judge> = new Map<string, Judge>([
   ...each(["InvalidSubnetID.NotFound", "InvalidSubnetId.NotFound"], (_, { target, place }) =>
     refuse(
       "BAD_REQUEST",
-      `subnet ${target.subnetId ?? "(default)"} does not exist ${place}; check subnet_id`,
+      `subnet ${target.subnetIds[0] ?? "(default)"} does not exist ${place}; check subnet_id`,
     ),
   ),
   ...each(["InvalidVolume.NotFound", "InvalidVolumeID.Malformed"], (_, { place }) =>

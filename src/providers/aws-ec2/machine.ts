@@ -1,7 +1,7 @@
 import type { Instance, Reservation } from "@aws-sdk/client-ec2";
 import type { AwsEc2Target } from "../../config/types.ts";
 import type { Machine, MachinePhase } from "../provider.ts";
-import { TAG } from "./request.ts";
+import { NOTE_PREFIX, TAG } from "./request.ts";
 
 /** A state that is missing or strange reads as pending: not usable, and not proven to be gone. */
 const PHASES: ReadonlyMap<string, MachinePhase> = new Map([
@@ -9,7 +9,7 @@ const PHASES: ReadonlyMap<string, MachinePhase> = new Map([
   ["running", "running"],
   ["shutting-down", "stopping"],
   ["stopping", "stopping"],
-  ["stopped", "stopping"],
+  ["stopped", "resting"],
   ["terminated", "gone"],
 ]);
 
@@ -30,7 +30,7 @@ export function instancesOf(reservations: readonly Reservation[] | undefined): I
  */
 export function machineOf(instance: IdentifiedInstance, address: AwsEc2Target["address"]): Machine {
   const phase = PHASES.get(instance.State?.Name ?? "") ?? "pending";
-  const leaving = phase === "stopping" || phase === "gone";
+  const leaving = phase === "stopping" || phase === "resting" || phase === "gone";
   return {
     id: instance.InstanceId,
     phase,
@@ -38,7 +38,20 @@ export function machineOf(instance: IdentifiedInstance, address: AwsEc2Target["a
     reason: leaving ? reasonOf(instance) : undefined,
     token: tokenOf(instance),
     target: tagOf(instance, TAG.target),
+    notes: notesOf(instance),
+    notice: undefined,
+    startedAt: instance.LaunchTime?.getTime(),
   };
+}
+
+/** Tags that say whose a machine is are no notes: they never change. */
+const FIXED_TAGS: ReadonlySet<string> = new Set(Object.values(TAG));
+
+function notesOf(instance: Instance): Machine["notes"] {
+  const own = (instance.Tags ?? []).flatMap(({ Key = "", Value = "" }): [string, string][] =>
+    Key.startsWith(NOTE_PREFIX) && !FIXED_TAGS.has(Key) ? [[Key.slice(NOTE_PREFIX.length), Value]] : [],
+  );
+  return Object.fromEntries(own);
 }
 
 /** The launch token an instance was made with. */

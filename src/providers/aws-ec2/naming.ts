@@ -2,7 +2,7 @@ import type { AwsEc2Target } from "../../config/types.ts";
 
 /** What is started, for people: `t4g.nano`, or a machine of the launch template that says it. */
 export function typeText(target: AwsEc2Target): string {
-  return target.instanceType ?? `machine of ${templateText(target)}`;
+  return target.instanceTypes[0] ?? `machine of ${templateText(target)}`;
 }
 
 /** The image of a target, for people. */

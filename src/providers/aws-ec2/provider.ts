@@ -10,7 +10,7 @@ import { type IdentifiedInstance, instancesOf, isOwn, machineOf, tokenOf } from 
 import { typeText } from "./naming.ts";
 import { type EndangeredVolume, endangeredWith, wouldBeDeleted } from "./outlive.ts";
 import { remedyFor } from "./remedy.ts";
-import { launchFilters, ownFilters, runInstancesInput } from "./request.ts";
+import { launchFilters, NOTE_PREFIX, ownFilters, runInstancesInput } from "./request.ts";
 import { lookAtVolumes, obstacleOf, progressOf } from "./volumes.ts";
 
 const PAGE = 1000;
@@ -68,16 +68,21 @@ export function createAwsEc2Provider(
     type: "aws_ec2",
     summary: `${typeText(target)} in ${target.availabilityZone ?? target.region ?? "the default region"}`,
 
+    alternatives: [typeText(target)],
+
     async volumesFree(signal) {
       signal.throwIfAborted();
       const volumes = await lookAtVolumes(ec2, target, signal);
       return progressOf(volumes.map((known) => obstacleOf(known, target)));
     },
 
-    async create({ token }, signal) {
+    async create({ token, notes }, signal) {
       try {
         const imageId = await imageFor(ec2, target, signal);
-        const output = await ec2.runInstances(runInstancesInput(target, { imageId, owner, token }), signal);
+        const output = await ec2.runInstances(
+          runInstancesInput(target, { imageId, owner, token, notes }),
+          signal,
+        );
         const instance = instancesOf([output])[0];
         if (instance) return toMachine(instance);
       } catch (error) {
@@ -119,12 +124,45 @@ export function createAwsEc2Provider(
       return remedyFor(target, id, token, endangered.get(id ?? ""));
     },
 
-    async list(signal) {
+    async start(id, signal) {
+      await ec2.startInstances({ InstanceIds: [id] }, signal);
+    },
+
+    async rest(id, { hibernate }, signal) {
+      await ec2.stopInstances({ InstanceIds: [id], ...(hibernate && { Hibernate: true }) }, signal);
+    },
+
+    async annotate(id, notes, signal) {
+      const tags = Object.entries(notes).map(([key, Value]) => ({ Key: `${NOTE_PREFIX}${key}`, Value }));
+      const fresh = tags.filter(({ Value }) => Value !== undefined);
+      const stale = tags.filter(({ Value }) => Value === undefined);
+      if (fresh.length > 0) await ec2.createTags({ Resources: [id], Tags: fresh }, signal);
+      if (stale.length > 0)
+        await ec2.deleteTags({ Resources: [id], Tags: stale.map(({ Key }) => ({ Key })) }, signal);
+    },
+
+    async list(signal, { gone } = { gone: false }) {
       const instances = await search({ Filters: ownFilters(owner), MaxResults: PAGE }, signal);
       return instances
         .filter((instance) => isOwn(instance, owner))
         .map(toMachine)
-        .filter(({ phase }) => phase !== "gone");
+        .filter(({ phase }) => gone || phase !== "gone");
+    },
+
+    async volumes(signal) {
+      const volumes = await lookAtVolumes(ec2, target, signal);
+      return volumes.map(({ wanted, volume }) => ({
+        id: wanted.volumeId,
+        state: volume.State ?? "unknown",
+        sizeGiB: volume.Size,
+        type: volume.VolumeType,
+        holders: (volume.Attachments ?? []).flatMap(({ InstanceId }) => InstanceId ?? []),
+      }));
+    },
+
+    async preflight(signal) {
+      signal.throwIfAborted();
+      return [];
     },
   };
 }

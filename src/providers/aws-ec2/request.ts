@@ -7,6 +7,7 @@ import type {
   Tag,
 } from "@aws-sdk/client-ec2";
 import type { AwsEc2Target, EbsBlockDevice, LaunchTemplate, MetadataOptions } from "../../config/types.ts";
+import type { Notes } from "../provider.ts";
 
 /** Tags by which our machines are found again; `owner` is this server, `launch` the token of one launch. */
 export const TAG = {
@@ -14,6 +15,9 @@ export const TAG = {
   target: "lazyssh:target",
   launch: "lazyssh:launch",
 } as const;
+
+/** What lazyssh writes on machines are tags with this before their key. */
+export const NOTE_PREFIX = "lazyssh:";
 
 /** Every state of an instance that is not gone. */
 const LIVE_STATES = ["pending", "running", "shutting-down", "stopping", "stopped"];
@@ -24,6 +28,7 @@ export interface Launch {
   /** Id of this server. */
   readonly owner: string;
   readonly token: string;
+  readonly notes: Notes;
 }
 
 /**
@@ -32,18 +37,18 @@ export interface Launch {
  */
 export function runInstancesInput(
   target: AwsEc2Target,
-  { imageId, owner, token }: Launch,
+  { imageId, owner, token, notes }: Launch,
 ): RunInstancesCommandInput {
-  const tags = launchTags(target, owner, token);
+  const tags = launchTags(target, owner, token, notes);
   return {
     MinCount: 1,
     MaxCount: 1,
     ClientToken: token,
     ...(imageId !== undefined && { ImageId: imageId }),
     ...(target.launchTemplate && { LaunchTemplate: launchTemplate(target.launchTemplate) }),
-    ...(target.instanceType !== undefined && {
+    ...(target.instanceTypes[0] !== undefined && {
       // The SDK takes any string here; its type lists only the instance types of its day.
-      InstanceType: target.instanceType as NonNullable<RunInstancesCommandInput["InstanceType"]>,
+      InstanceType: target.instanceTypes[0] as NonNullable<RunInstancesCommandInput["InstanceType"]>,
     }),
     ...(target.keyName !== undefined && { KeyName: target.keyName }),
     // A guest that powers itself off must not stay behind as a stopped instance with its disks.
@@ -85,11 +90,12 @@ export function ownFilters(owner: string): Filter[] {
   ];
 }
 
-function launchTags(target: AwsEc2Target, owner: string, token: string): Tag[] {
+function launchTags(target: AwsEc2Target, owner: string, token: string, notes: Notes): Tag[] {
   // Ours come last, so that no tag of the user's can take a machine out of our sight.
   const tags = {
     Name: target.name,
     ...target.tags,
+    ...Object.fromEntries(Object.entries(notes).map(([key, value]) => [`${NOTE_PREFIX}${key}`, value])),
     [TAG.owner]: owner,
     [TAG.target]: target.name,
     [TAG.launch]: token,
@@ -101,7 +107,8 @@ function launchTags(target: AwsEc2Target, owner: string, token: string): Tag[] {
 function network(
   target: AwsEc2Target,
 ): Pick<RunInstancesCommandInput, "NetworkInterfaces" | "SecurityGroupIds" | "SubnetId"> {
-  const { associatePublicIpAddress, securityGroupIds, subnetId } = target;
+  const { associatePublicIpAddress, securityGroupIds } = target;
+  const [subnetId] = target.subnetIds;
   const subnet = subnetId !== undefined && { SubnetId: subnetId };
   const groups = securityGroupIds.length > 0 && [...securityGroupIds];
   if (associatePublicIpAddress === undefined) {
