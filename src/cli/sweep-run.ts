@@ -6,7 +6,10 @@ import {
   createSweep,
   type OwnMachine,
   openStateDir,
+  ownerMark,
+  remote,
   type StateDir,
+  serverId,
   stateDirOf,
 } from "../targets/index.ts";
 import { stayAlive } from "../util/clock.ts";
@@ -55,12 +58,17 @@ async function sweepAll(
   using limit = deadline(clock, LIMIT_MS, late);
   const work = createSweep({
     targets: config.targets.filter((target): target is MachineTargetConfig => target.type !== "forward"),
-    provider: (target) => createProvider(target, { owner: stateDir.owner }),
+    provider: (target) => createProvider(target, { owner: ownerMark(stateDir, config.server.group) }),
     journal: createJournal(stateDir.path),
     clock,
+    remote,
+    server: serverId(stateDir),
+    group: config.server.group,
     signal: limit.signal,
   });
-  const found = await work.find();
+  const { own: found, others } = await work.find();
+  for (const other of others)
+    stderr.write(`${describe(other)}: used by another server of the group, and left to it\n`);
   if (found.length === 0) stdout.write("nothing that this server has started is running\n");
   for (const own of found) stdout.write(`${describe(own)}\n`);
   if (dryRun) return 0;
@@ -68,11 +76,12 @@ async function sweepAll(
   let left = 0;
   for (const own of found) {
     try {
-      await work.end(own, {
+      const ended = await work.end(own, {
         waiting: (what) => stderr.write(`waiting for ${what}\n`),
         failing: (error, remedy) => stderr.write(`${error.message}\nTrying again. By hand: ${remedy}\n`),
       });
-      stdout.write(`${own.machine ?? own.token} is gone\n`);
+      const how = ended === "left" ? "is used by another server of the group, and left to it" : "is gone";
+      stdout.write(`${own.machine ?? own.token} ${how}\n`);
     } catch (error) {
       left += 1;
       stderr.write(`lazyssh: ${messageOf(error)}\n`);

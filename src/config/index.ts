@@ -1,4 +1,11 @@
 export { diagnosticsToJson } from "./json.ts";
 export { type ConfigResult, loadConfig, parseConfig } from "./load.ts";
 export { renderDiagnostics } from "./render.ts";
-export type { AwsEc2Target, Config, MachineTarget, MachineTargetConfig } from "./types.ts";
+export type {
+  AwsEc2Target,
+  BeforeStop,
+  Config,
+  MachineTarget,
+  MachineTargetConfig,
+  TargetConfig,
+} from "./types.ts";

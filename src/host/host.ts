@@ -2,8 +2,19 @@ import type { Config } from "../config/index.ts";
 import type { EventStream } from "../observe/index.ts";
 import { createProvider } from "../providers/index.ts";
 import { createFrontDoor } from "../server/index.ts";
-import { createFleet, createJournal, openStateDir, probe, type StateDirChoice } from "../targets/index.ts";
+import {
+  createFleet,
+  createJournal,
+  openMeter,
+  openStateDir,
+  ownerMark,
+  probe,
+  remote,
+  type StateDirChoice,
+  serverId,
+} from "../targets/index.ts";
 import type { Clock } from "../util/clock.ts";
+import { messageOf } from "../util/errors.ts";
 
 export interface HostOptions {
   readonly config: Config;
@@ -32,13 +43,22 @@ export interface Host {
  */
 export async function startHost({ config, stateDir: choice, events, clock }: HostOptions): Promise<Host> {
   const stateDir = await openStateDir(choice, config.file);
+  const { group } = config.server;
+  const journal = createJournal(stateDir.path);
+  const { records } = await journal.read();
+  const meter = await openMeter(stateDir.path, new Set(records.map(({ token }) => token)), (error) =>
+    events.emit({ type: "server.warning", reason: `cannot write down machine time: ${messageOf(error)}` }),
+  );
   const fleet = createFleet({
     config,
     clock,
     events,
     probe,
-    journal: createJournal(stateDir.path),
-    provider: (target) => createProvider(target, { owner: stateDir.owner }),
+    remote,
+    journal,
+    meter,
+    server: serverId(stateDir),
+    provider: (target) => createProvider(target, { owner: ownerMark(stateDir, group) }),
   });
   const door = createFrontDoor({ config: config.server, targets: fleet, events, clock });
   let address: Host["address"];

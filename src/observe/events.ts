@@ -80,6 +80,46 @@ export type LazysshEvent =
       readonly reason: string;
       readonly remedy: string;
     }
+  | {
+      /** The cloud is about to take a machine away. */
+      readonly type: "machine.notice";
+      readonly target: string;
+      readonly machine: string | undefined;
+      readonly reason: string;
+      readonly clients: readonly string[];
+    }
+  | {
+      readonly type: "machine.unfit";
+      readonly target: string;
+      readonly machine: string | undefined;
+      readonly reason: string;
+    }
+  | {
+      readonly type: "machine.fit";
+      readonly target: string;
+      readonly machine: string | undefined;
+    }
+  | {
+      readonly type: "machine.before_stop";
+      readonly target: string;
+      readonly machine: string | undefined;
+      readonly seconds: number;
+    }
+  | {
+      readonly type: "machine.before_stop_failed";
+      readonly target: string;
+      readonly machine: string | undefined;
+      readonly reason: string;
+      readonly remedy: string;
+    }
+  | { readonly type: "machine.joined"; readonly target: string; readonly machine: string | undefined }
+  | { readonly type: "machine.left_to_others"; readonly target: string; readonly machine: string | undefined }
+  | {
+      readonly type: "limit.reached";
+      readonly target: string;
+      readonly limit: string;
+      readonly reason: string;
+    }
   | { readonly type: "server.stopping"; readonly signal: string; readonly machines: readonly string[] }
   | { readonly type: "server.warning"; readonly reason: string };
 

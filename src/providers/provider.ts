@@ -78,6 +78,8 @@ export interface Provider {
   readonly type: string;
   /** What is started, for people: "t4g.nano in us-west-2d". */
   readonly summary: string;
+  /** Whether it attaches persistent volumes: then its operating system is shut down before the machine is ended. */
+  readonly hasVolumes: boolean;
   /**
    * The ways to order a machine, in the order of preference, for people: "t4g.nano (spot) in subnet-1". At least one. Where there is no capacity for
    * one (`NO_CAPACITY`), the next is tried.

@@ -3,7 +3,16 @@ import type { EventStream } from "../observe/index.ts";
 import type { Provider } from "../providers/index.ts";
 import type { Clock } from "../util/clock.ts";
 import type { Journal } from "./journal.ts";
+import type { Lifted } from "./limits.ts";
+import type { Meter } from "./meter.ts";
 import type { Prober } from "./probe.ts";
+import type { Remote } from "./remote.ts";
+
+/** A machine, or the order of one, that is known by more than its model. */
+export interface Found {
+  readonly token: string;
+  readonly machine: string | undefined;
+}
 
 /** What the life of a target's machines depends on. */
 export interface MachineContext {
@@ -13,6 +22,23 @@ export interface MachineContext {
   readonly events: EventStream;
   readonly journal: Journal;
   readonly probe: Prober;
+  readonly remote: Remote;
+  readonly meter: Meter;
+  /** Limits that a person has lifted for now. */
+  readonly lifted: Lifted;
+  /** Id of this server among those of its group. */
+  readonly server: string;
+  /** The group of servers that share machines; undefined: this one is alone. */
+  readonly group: string | undefined;
+  /** What was learnt of the target's starts by all servers of the group. */
+  readonly memory: { generation: number };
+  /** Has a machine ended that is not to be used. */
+  readonly discard: (found: Found) => void;
   /** Aborts when the program gives up waiting for machines to stop. */
   readonly signal: AbortSignal;
+}
+
+/** Whether the target's one machine is used by several servers. */
+export function isTogether({ group, target }: Pick<MachineContext, "group" | "target">): boolean {
+  return group !== undefined && target.shared;
 }

@@ -7,11 +7,16 @@ import { deadline, unlessAborted } from "../util/deadline.ts";
 import { formatDuration } from "../util/duration.ts";
 import { LazysshError } from "../util/errors.ts";
 import { nearest } from "../util/nearest.ts";
-import type { MachineContext } from "./context.ts";
+import type { ByHand } from "./by-hand.ts";
+import type { Found, MachineContext } from "./context.ts";
+import { createControls } from "./controls.ts";
 import type { Journal } from "./journal.ts";
 import type { Lease, Targets, Tenant } from "./lease.ts";
-import { type Found, MachineDriver } from "./machine.ts";
+import { assertWithinLimits, Lifted } from "./limits.ts";
+import { MachineDriver } from "./machine.ts";
+import type { Meter } from "./meter.ts";
 import type { Prober } from "./probe.ts";
+import type { Remote } from "./remote.ts";
 import { createSurvey } from "./survey.ts";
 
 export interface FleetOptions {
@@ -20,12 +25,16 @@ export interface FleetOptions {
   readonly events: EventStream;
   readonly journal: Journal;
   readonly probe: Prober;
+  readonly remote: Remote;
+  readonly meter: Meter;
+  /** Id of this server, kept across restarts. */
+  readonly server: string;
   /** Makes the provider of a target; called once for each. */
   readonly provider: (target: MachineTargetConfig) => Provider;
 }
 
 /** All machines of a configuration. */
-export interface Fleet extends Targets {
+export interface Fleet extends Targets, ByHand {
   /** Begins to take up what earlier runs left behind. Call before the first `acquire`. */
   recover(): Promise<void>;
   /** Ids of the machines that may be running now. */
@@ -41,10 +50,23 @@ export function createFleet({ config, provider, ...rest }: FleetOptions): Fleet 
   const abandoned = new AbortController();
   setMaxListeners(0, abandoned.signal); // each machine that is being stopped listens
   const contexts = new Map<string, MachineContext>();
+  const contextOf = (target: MachineTargetConfig): MachineContext => {
+    const context: MachineContext = {
+      ...rest,
+      target,
+      provider: provider(target),
+      lifted: new Lifted(),
+      group: config.server.group,
+      memory: { generation: 0 },
+      discard: (found) => take(found.token, MachineDriver.leftover(context, found, true)),
+      signal: abandoned.signal,
+    };
+    return context;
+  };
   const fixed = new Map<string, string>();
   for (const target of config.targets) {
     if (target.type === "forward") fixed.set(target.name, target.to);
-    else contexts.set(target.name, { ...rest, target, provider: provider(target), signal: abandoned.signal });
+    else contexts.set(target.name, contextOf(target));
   }
   const names = config.targets.map((target) => target.name);
   /** By target for shared machines, by target and connection for the others. */
@@ -61,10 +83,26 @@ export function createFleet({ config, provider, ...rest }: FleetOptions): Fleet 
     });
   };
 
+  const machinesOf = (target: string): MachineDriver[] =>
+    [...machines.values()].filter((machine) => machine.target === target);
+
+  /** Machines that exist, or are about to. */
+  const count = (target?: string): number =>
+    (target === undefined ? [...machines.values()] : machinesOf(target)).filter((machine) => !machine.idle)
+      .length;
+
   const machineOf = (context: MachineContext, { connection }: Tenant): MachineDriver => {
     const { target } = context;
     const key = target.shared ? target.name : `${target.name} ${connection}`;
     const known = machines.get(key);
+    if (!known || known.idle) {
+      assertWithinLimits(
+        context,
+        { ofTarget: count(target.name), ofAll: count() },
+        config.server.maxMachines,
+      );
+      context.lifted.machine = false;
+    }
     if (known) return known;
     const machine = new MachineDriver(context);
     // The machine of a connection is of no use to another; a shared one keeps its memory of failed starts.
@@ -119,19 +157,34 @@ export function createFleet({ config, provider, ...rest }: FleetOptions): Fleet 
     await Promise.all([...known, ...[...machines.values()].map((machine) => machine.close(reason))]);
   };
 
-  return {
-    names,
-    async acquire(name: string, tenant: Tenant, signal: AbortSignal): Promise<Lease> {
-      signal.throwIfAborted();
-      if (closed) throw closed;
-      const to = fixed.get(name);
-      if (to !== undefined) return fixedLease(to);
-      const context = contexts.get(name);
-      if (!context) throw unknownTarget(name, names);
-      await surveyed(context, signal);
-      if (closed) throw closed; // meanwhile
-      return machineOf(context, tenant).acquire(signal);
+  const acquire = async (name: string, tenant: Tenant, signal: AbortSignal): Promise<Lease> => {
+    signal.throwIfAborted();
+    if (closed) throw closed;
+    const to = fixed.get(name);
+    if (to !== undefined) return fixedLease(to);
+    const context = contexts.get(name);
+    if (!context) throw unknownTarget(name, names);
+    await surveyed(context, signal);
+    if (closed) throw closed; // meanwhile
+    return machineOf(context, tenant).acquire(tenant, signal);
+  };
+
+  const controls = createControls({
+    config,
+    clock,
+    events,
+    contexts,
+    acquire,
+    machinesOf,
+    assertKnown(name) {
+      if (!names.includes(name)) throw unknownTarget(name, names);
     },
+  });
+
+  return {
+    ...controls,
+    names,
+    acquire,
 
     recover: () => survey.begin(),
 
@@ -161,6 +214,7 @@ function fixedLease(host: string): Lease {
     host,
     signal: new AbortController().signal,
     release,
+    carries: release,
     stillRuns: async () => true,
     [Symbol.asyncDispose]: async () => release(),
   };

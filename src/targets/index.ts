@@ -10,6 +10,16 @@ export type {
 export { createFleet } from "./fleet.ts";
 export { createJournal, type Journal } from "./journal.ts";
 export type { Lease, Tenant } from "./lease.ts";
+export { createMeter, type Meter, openMeter } from "./meter.ts";
 export { probe } from "./probe.ts";
-export { chooseStateDir, openStateDir, type StateDir, type StateDirChoice, stateDirOf } from "./state-dir.ts";
+export { remote } from "./remote.ts";
+export {
+  chooseStateDir,
+  openStateDir,
+  ownerMark,
+  type StateDir,
+  type StateDirChoice,
+  serverId,
+  stateDirOf,
+} from "./state-dir.ts";
 export { createSweep, type OwnMachine } from "./sweep.ts";

@@ -4,6 +4,8 @@ export interface Tenant {
   readonly connection: string;
   /** Address of the client, for people. */
   readonly client: string;
+  /** Not a connection, but a person at the controls. */
+  readonly byHand?: boolean;
 }
 
 /**
@@ -16,6 +18,8 @@ export interface Lease extends AsyncDisposable {
   /** Aborts, with a `LazysshError` as reason, when the machine is taken away while the lease is held. */
   readonly signal: AbortSignal;
   release(): void;
+  /** Has it count what goes through the connection: `bytes` answers how many have, up to now. */
+  carries(bytes: () => number): void;
   /**
    * Asks at once whether the machine still runs, for when it does not answer. False: it is gone, the lease is over, and a new
    * `acquire` gets another machine. True when it runs, or when the cloud does not say.

@@ -1,9 +1,10 @@
 import { randomUUID } from "node:crypto";
 import { formatDuration } from "../util/duration.ts";
 import { LazysshError } from "../util/errors.ts";
-import type { MachineContext } from "./context.ts";
+import type { LeaseStatusLine, MachineStatus } from "./by-hand.ts";
+import type { Found, MachineContext } from "./context.ts";
 import { Launch } from "./launch.ts";
-import type { Lease } from "./lease.ts";
+import type { Lease, Tenant } from "./lease.ts";
 import {
   adoptedMachine,
   type Effect,
@@ -15,13 +16,8 @@ import {
   newMachine,
   type UntimedEvent,
 } from "./state.ts";
+import { Tenancy } from "./tenancy.ts";
 import { transition } from "./transition.ts";
-
-/** A machine, or the order of one, that this program finds and did not make. */
-export interface Found {
-  readonly token: string;
-  readonly machine: string | undefined;
-}
 
 /** A machine of one connection is of no use to another, so it does not wait for one. */
 function policyOf({ shared, lingerMs }: MachineContext["target"]): LifecyclePolicy {
@@ -40,20 +36,26 @@ export class MachineDriver {
   #launch: Launch | undefined;
   readonly #waiters = new Map<LeaseId, Waiter>();
   readonly #taken = new Map<LeaseId, AbortController>();
+  readonly #tenancy = new Tenancy();
   #nextLease: LeaseId = 1;
+  /** Since when the state is what it is, milliseconds since the epoch. */
+  #since: number;
   readonly #whenIdle = new Set<() => void>();
 
   constructor(context: MachineContext) {
     this.#context = context;
+    this.#since = context.clock.now();
   }
 
-  /** A machine that an earlier run of the program left behind: it is ended before the target starts again. */
-  static leftover(context: MachineContext, { token, machine }: Found): MachineDriver {
-    return MachineDriver.#continue(context, leftoverMachine(machine), { token, machine }, (launch) => ({
-      type: "destroy",
-      launch,
-      machine,
-    }));
+  /**
+   * A machine that an earlier run of the program left behind: it is ended before the target starts again.
+   *
+   * @param failed It is not to be kept at rest either.
+   */
+  static leftover(context: MachineContext, { token, machine }: Found, failed = false): MachineDriver {
+    const model = leftoverMachine(machine, failed);
+    const effect = (launch: number): Effect => ({ type: "destroy", launch, machine, failed });
+    return MachineDriver.#continue(context, model, { token, machine }, effect);
   }
 
   /** A machine that an earlier run left behind, and that may serve again: it is brought to readiness as any other. */
@@ -73,10 +75,19 @@ export class MachineDriver {
   ): MachineDriver {
     const driver = new MachineDriver(context);
     driver.#model = model;
-    driver.#launch = driver.#newLaunch(model.launches, token, machine);
+    driver.#launch = driver.#newLaunch(model.launches, token, machine, true);
     driver.#perform(effect(model.launches));
     driver.#announce(newMachine, model);
     return driver;
+  }
+
+  get target(): string {
+    return this.#context.target.name;
+  }
+
+  /** The machine that is being ended, by its id or, while there is none, in words. */
+  get ending(): string | undefined {
+    return this.#model.state.kind === "stopping" ? this.running : undefined;
   }
 
   /** Whether nothing exists, is wanted, or is under way. */
@@ -97,16 +108,67 @@ export class MachineDriver {
     return this.#launch && (this.#launch.machine ?? `(no id yet, client token ${this.#launch.token})`);
   }
 
+  /** What there is, for people; undefined when nothing is. */
+  get status(): MachineStatus | undefined {
+    const { state, leases } = this.#model;
+    if (this.idle && state.kind === "absent") return undefined;
+    const launch = "launch" in state ? this.#launch : undefined;
+    return {
+      state: state.kind,
+      since: this.#since,
+      machine: launch?.machine,
+      launch: launch?.token,
+      host: "host" in state ? state.host : launch?.host,
+      startedAt: launch?.startedAt,
+      waitingFor: state.kind === "ready" || state.kind === "lingering" ? undefined : launch?.waitingFor,
+      unfit:
+        state.kind === "ready"
+          ? state.unfit?.message
+          : state.kind === "failed"
+            ? state.error.message
+            : undefined,
+      leases: this.#tenancy.lines(leases),
+    };
+  }
+
+  /** Takes what is held by hand back, ends the linger, and with `cut` whatever else there is. */
+  drop(cut: LazysshError | undefined): readonly LeaseStatusLine[] {
+    for (const release of this.#tenancy.byHand()) release();
+    const { state } = this.#model;
+    if (state.kind === "lingering") this.#dispatch({ type: "lingered", launch: state.launch });
+    if (cut) this.#cut(cut);
+    return this.#tenancy.lines(this.#model.leases);
+  }
+
+  #cut(error: LazysshError): void {
+    const { state } = this.#model;
+    switch (state.kind) {
+      case "ready":
+        this.#dispatch({ type: "died", launch: state.launch, error });
+        return;
+      case "launching":
+        this.#dispatch({ type: "overdue", launch: state.launch, error });
+        return;
+      case "preparing":
+      case "booting":
+      case "attaching":
+      case "probing":
+        this.#dispatch({ type: "failed", launch: state.launch, error, exists: "no" });
+    }
+  }
+
   /** Resolves when the machine is ready for this lease; see `Targets.acquire`. */
-  async acquire(signal: AbortSignal): Promise<Lease> {
+  async acquire(tenant: Tenant, signal: AbortSignal): Promise<Lease> {
     signal.throwIfAborted();
     const id = this.#nextLease++;
     const taken = new AbortController();
     const release = () => {
       this.#waiters.delete(id);
       this.#taken.delete(id);
+      this.#tenancy.leave(id);
       this.#dispatch({ type: "release", lease: id });
     };
+    this.#tenancy.enter(id, tenant, this.#context.clock.now(), release);
     const host = await new Promise<string>((resolve, reject) => {
       const leave = () => {
         settled();
@@ -137,6 +199,7 @@ export class MachineDriver {
       host,
       signal: taken.signal,
       release,
+      carries: (bytes) => this.#tenancy.carries(id, bytes),
       stillRuns: async () => {
         await this.#lookNow(signal);
         return !taken.signal.aborted;
@@ -160,6 +223,7 @@ export class MachineDriver {
     );
     this.#waiters.delete(lease);
     this.#taken.delete(lease);
+    this.#tenancy.leave(lease);
     this.#dispatch({ type: "release", lease });
     waiter.reject(error);
   }
@@ -190,6 +254,7 @@ export class MachineDriver {
     const timed = { ...event, at: clock.now() } as MachineEvent;
     const { model, effects } = transition(before, timed, policyOf(target));
     this.#model = model;
+    if (before.state.kind !== model.state.kind) this.#since = timed.at;
     if ("error" in event && event.type !== "close" && before.state.kind !== "stopping" && model !== before) {
       this.#complain(event.error);
     }
@@ -209,11 +274,13 @@ export class MachineDriver {
         this.#waiters.delete(effect.lease);
         return;
       case "refuse":
+        this.#tenancy.leave(effect.lease);
         this.#taken.delete(effect.lease);
         this.#waiters.get(effect.lease)?.reject(effect.error);
         this.#waiters.delete(effect.lease);
         return;
       case "revoke":
+        this.#tenancy.leave(effect.lease);
         this.#taken.get(effect.lease)?.abort(effect.error);
         this.#taken.delete(effect.lease);
         return;
@@ -224,7 +291,7 @@ export class MachineDriver {
         );
         return;
       case "prepare":
-        this.#launch = this.#newLaunch(effect.launch, `lazyssh-${randomUUID()}`, undefined);
+        this.#launch = this.#newLaunch(effect.launch, `lazyssh-${randomUUID()}`, undefined, false);
         this.#launch.perform(effect);
         return;
       default:
@@ -232,8 +299,19 @@ export class MachineDriver {
     }
   }
 
-  #newLaunch(number: number, token: string, machine: string | undefined): Launch {
-    return new Launch(this.#context, number, token, machine, (event) => this.#dispatch(event));
+  #newLaunch(number: number, token: string, machine: string | undefined, found: boolean): Launch {
+    const tenancy = this.#tenancy;
+    return new Launch({
+      context: this.#context,
+      number,
+      token,
+      machine,
+      found,
+      report: (event) => this.#dispatch(event),
+      traffic: () => tenancy.traffic,
+      keptByConnections: () => tenancy.onlyConnections,
+      clients: () => tenancy.clients,
+    });
   }
 
   /** A start failed, or a machine in use died. */

@@ -14,8 +14,8 @@ export interface ProbeRequest {
   readonly onWaiting: (reason: string) => void;
 }
 
-/** Resolves when the machine answers; rejects only with the signal's reason. */
-export type Prober = (request: ProbeRequest) => Promise<void>;
+/** Resolves when the machine answers, with whether it was an SSH greeting; rejects only with the signal's reason. */
+export type Prober = (request: ProbeRequest) => Promise<{ readonly greeted: boolean }>;
 
 /** Attempts under way at once: enough that one lost SYN costs an interval, not its retransmission timeout. */
 const MAX_CONNECTING = 8;
@@ -40,7 +40,7 @@ export const probe: Prober = async ({ host, port, ready, clock, signal, onWaitin
   const started = clock.now();
   const attempts = new Set<Attempt>();
   let said = "";
-  let answered = false;
+  let answer: { greeted: boolean } | undefined;
 
   const mayStart = (): boolean => {
     const connected = [...attempts].filter((attempt) => attempt.connectedAt !== undefined);
@@ -59,8 +59,8 @@ export const probe: Prober = async ({ host, port, ready, clock, signal, onWaitin
         };
         void knock(attempt, { host, port, ready, clock, signal: stop, onWaiting: tell })
           .then(
-            () => {
-              answered = true;
+            (greeted) => {
+              answer ??= { greeted };
               over.abort();
             },
             (error: unknown) => tell(messageOf(error)),
@@ -70,7 +70,7 @@ export const probe: Prober = async ({ host, port, ready, clock, signal, onWaitin
       await clock.sleep(interval(clock.now() - started), stop);
     }
   } catch (error) {
-    if (answered) return;
+    if (answer) return answer;
     throw signal.aborted ? signal.reason : error;
   } finally {
     over.abort();
@@ -81,17 +81,17 @@ interface Attempt {
   connectedAt: number | undefined;
 }
 
-/** One attempt; rejects with the reason in words. */
+/** One attempt; resolves with whether there was an SSH greeting, and rejects with the reason in words. */
 async function knock(
   attempt: Attempt,
   { host, port, ready, clock, signal, onWaiting }: ProbeRequest,
-): Promise<void> {
+): Promise<boolean> {
   const socket = connect({ host, port, noDelay: true });
   const ended = new AbortController();
   const until = AbortSignal.any([signal, ended.signal]);
   const expire = (ms: number, then: () => void) => clock.sleep(ms, until).then(then, () => undefined);
   try {
-    await new Promise<void>((resolve, reject) => {
+    return await new Promise<boolean>((resolve, reject) => {
       signal.addEventListener("abort", () => reject(signal.reason), { once: true, signal: ended.signal });
       socket.once("error", (error) => reject(new Error(whyNot(error, host, port))));
       void expire(CONNECT_MS, () => {
@@ -99,11 +99,13 @@ async function knock(
       });
       socket.once("connect", () => {
         attempt.connectedAt = clock.now();
-        if (ready === "tcp") return resolve();
+        if (ready === "tcp") return resolve(false);
         onWaiting(`${host}:${port} accepts, and has not sent an SSH greeting yet`);
         const silenceWillDo = ready === "auto" && port !== 22;
         void expire(BANNER_MS, () =>
-          silenceWillDo ? resolve() : reject(new Error(`${host}:${port} accepts, but sends no SSH greeting`)),
+          silenceWillDo
+            ? resolve(false)
+            : reject(new Error(`${host}:${port} accepts, but sends no SSH greeting`)),
         );
         listen(socket, { anyGreeting: silenceWillDo }).then(resolve, () =>
           reject(new Error(`${host}:${port} accepts, but closes without an SSH greeting`)),
@@ -117,14 +119,14 @@ async function knock(
   }
 }
 
-/** Resolves at a line `SSH-2.0-…` or `SSH-1.99-…`, or at any first byte; rejects when the connection ends before. */
-function listen(socket: Socket, { anyGreeting }: { anyGreeting: boolean }): Promise<void> {
+/** Resolves at a line `SSH-2.0-…` or `SSH-1.99-…` (true), or at any first byte (false); rejects when the connection ends before. */
+function listen(socket: Socket, { anyGreeting }: { anyGreeting: boolean }): Promise<boolean> {
   return new Promise((resolve, reject) => {
     let heard = "";
     socket.on("data", (chunk: Buffer) => {
       heard += chunk.toString("latin1");
-      if (/^SSH-(2\.0|1\.99)-[^\n]*\n/m.test(heard)) resolve();
-      else if (anyGreeting && !"SSH-".startsWith(heard.slice(0, 4))) resolve();
+      if (/^SSH-(2\.0|1\.99)-[^\n]*\n/m.test(heard)) resolve(true);
+      else if (anyGreeting && !"SSH-".startsWith(heard.slice(0, 4))) resolve(false);
       else if (heard.length > LONGEST_GREETING_BYTES) reject(new Error("no greeting"));
     });
     socket.once("close", () => reject(new Error("closed")));

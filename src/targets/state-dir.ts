@@ -14,6 +14,16 @@ export interface StateDir {
   close(): Promise<void>;
 }
 
+/** What marks in the cloud what a server has started: its own, or that of its group, by which all servers of it find it. */
+export function ownerMark({ owner }: StateDir, group: string | undefined): string {
+  return group === undefined ? owner : `group:${group}`;
+}
+
+/** What a server is called among those of its group. */
+export function serverId({ owner }: StateDir): string {
+  return owner.slice(0, 8);
+}
+
 export interface StateDirChoice {
   /** As said by `--state-dir`, the config file or the environment. */
   readonly path: string;

@@ -29,7 +29,14 @@ export type MachineState =
   | { readonly kind: "booting"; readonly launch: number; readonly machine: string }
   | { readonly kind: "attaching"; readonly launch: number; readonly machine: string }
   | { readonly kind: "probing"; readonly launch: number; readonly machine: string }
-  | { readonly kind: "ready"; readonly launch: number; readonly machine: string; readonly host: string }
+  | {
+      readonly kind: "ready";
+      readonly launch: number;
+      readonly machine: string;
+      readonly host: string;
+      /** Why nobody new is let to it: the cloud will take it away, or its port does not answer. Who comes waits. */
+      readonly unfit: LazysshError | undefined;
+    }
   | {
       readonly kind: "lingering";
       readonly launch: number;
@@ -46,6 +53,8 @@ export type MachineState =
       readonly machine: string | undefined;
       /** The order has not answered yet: what it brings is still to be ended. */
       readonly ordering: boolean;
+      /** Its start failed. */
+      readonly failed: boolean;
       readonly error: LazysshError | undefined;
     }
   /** The last start failed; the next one waits until `retryAt` (milliseconds since the epoch). */
@@ -56,6 +65,10 @@ export type MachineEvent = { readonly at: number } & (
   | { readonly type: "acquire"; readonly lease: LeaseId }
   | { readonly type: "release"; readonly lease: LeaseId }
   | { readonly type: "prepared"; readonly launch: number }
+  /** Instead of an order: a machine of the target is there already, at rest or started by another server of the group. */
+  | { readonly type: "joined"; readonly launch: number; readonly machine: string }
+  /** The machine that was joined, or that the order named, has gone or is not free to be used: another look is taken. */
+  | { readonly type: "missed"; readonly launch: number }
   | { readonly type: "created"; readonly launch: number; readonly machine: string }
   | { readonly type: "booted"; readonly launch: number }
   | { readonly type: "attached"; readonly launch: number }
@@ -70,6 +83,12 @@ export type MachineEvent = { readonly at: number } & (
   /** The time for the start is up while the order is still under way. */
   | { readonly type: "overdue"; readonly launch: number; readonly error: LazysshError }
   | { readonly type: "lingered"; readonly launch: number }
+  /** A machine that is ready is about to be taken away by the cloud, or its port does not answer. */
+  | { readonly type: "unfit"; readonly launch: number; readonly error: LazysshError }
+  /** Its port answers again. */
+  | { readonly type: "fit"; readonly launch: number }
+  /** An unfit machine has been silent for a while: none of its connections moves anything. */
+  | { readonly type: "silent"; readonly launch: number }
   /** A machine that was in use is no longer running. */
   | { readonly type: "died"; readonly launch: number; readonly error: LazysshError }
   /** The cloud has shown the machine gone and its volumes free. */
@@ -93,8 +112,16 @@ export type Effect =
   /** End the running step or timer of this launch; an order under way is not interrupted. */
   | { readonly type: "abort"; readonly launch: number }
   | { readonly type: "linger"; readonly launch: number; readonly ms: number }
-  /** End the machine, and prove it; without an id, look it up by the token of the launch. */
-  | { readonly type: "destroy"; readonly launch: number; readonly machine: string | undefined }
+  /**
+   * End the machine, and prove it; without an id, look it up by the token of the launch. `failed`: it was of no use, and is not kept
+   * to be started again.
+   */
+  | {
+      readonly type: "destroy";
+      readonly launch: number;
+      readonly machine: string | undefined;
+      readonly failed: boolean;
+    }
   | { readonly type: "retry"; readonly ms: number }
   | { readonly type: "grant"; readonly lease: LeaseId; readonly host: string }
   /** The answer to a waiting lease that gets no machine. */
@@ -122,10 +149,10 @@ export function adoptedMachine(machine: string): MachineModel {
 }
 
 /** The model of a machine that an earlier run left behind and that is to be ended: launch 1, under way to `absent`. */
-export function leftoverMachine(machine: string | undefined): MachineModel {
+export function leftoverMachine(machine: string | undefined, failed = false): MachineModel {
   return {
     ...newMachine,
     launches: 1,
-    state: { kind: "stopping", launch: 1, machine, ordering: false, error: undefined },
+    state: { kind: "stopping", launch: 1, machine, ordering: false, failed, error: undefined },
   };
 }

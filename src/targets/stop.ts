@@ -1,4 +1,4 @@
-import type { Provider } from "../providers/provider.ts";
+import type { Provider } from "../providers/index.ts";
 import type { Clock } from "../util/clock.ts";
 import { asLazysshError, type LazysshError } from "../util/errors.ts";
 import { backoffMs, growingInterval } from "../util/retry.ts";
@@ -15,6 +15,20 @@ export interface StopContext {
   readonly warning: (what: string) => void;
 }
 
+export interface StopPlan {
+  /** What is left of it: nothing, or a machine at rest that can be started again. */
+  readonly mode: "terminate" | "stop" | "hibernate";
+  /** Whether the operating system is shut down, and that waited for, before the machine is terminated. */
+  readonly orderly: boolean;
+  /** Asked first: whether the machine is to be ended at all. */
+  readonly giveBack?: ((id: string) => Promise<"end" | "left">) | undefined;
+  /** Called, at most once, with a machine that runs, before anything is done to it. Never rejects but for the signal. */
+  readonly before?: ((id: string, host: string) => Promise<void>) | undefined;
+}
+
+/** `gone`: the cloud has shown it gone, or at rest, as planned; `left`: others need it; `none`: the order made none. */
+export type Stopped = "gone" | "left" | "none";
+
 /**
  * A machine whose order got no answer is looked for this long before it is taken as never made. Should the cloud show it
  * later still, it is found by its tag, and ended, as any machine that nobody looks after.
@@ -25,24 +39,31 @@ const LOOKUP_ANSWERS = 5;
 const REPEAT_MS = 30_000;
 /** "Not found" after termination proves nothing at first: only when it is all that is heard for this long. */
 const NOT_FOUND_MS = 120_000;
+/** How long an operating system may take to shut down; EC2 itself powers it off before that. */
+const ORDERLY_MS = 10 * 60_000;
 /** Volumes that are still held this long after the machine is gone are held by somebody else. */
 const VOLUMES_MS = 120_000;
 
 const interval = growingInterval(0.1, 50, 2_000);
 
 /**
- * Ends the machine and resolves when the cloud has shown it gone and its volumes free. There is no deadline: a machine
- * costs money until it is gone, so it is asked for again, for ever, and each failure is told.
+ * Ends the machine and resolves when the cloud has shown it gone and its volumes free, or, where it is to rest, at rest. There is no
+ * deadline: a machine costs money until it is gone, so it is asked for again, for ever, and each failure is told.
  */
 export async function stopMachine(
   context: StopContext,
   machine: string | undefined,
   token: string | undefined,
-): Promise<void> {
+  plan: StopPlan,
+): Promise<Stopped> {
   const id = machine ?? (token === undefined ? undefined : await lookUp(context, token));
-  if (id === undefined) return;
+  if (id === undefined) return "none";
+  if (plan.giveBack && (await plan.giveBack(id)) === "left") return "left";
+  const rests = plan.mode !== "terminate" || plan.orderly ? await shutDown(context, id, plan) : false;
+  if (rests && plan.mode !== "terminate") return "gone";
   await end(context, id);
   await volumesReleased(context, id);
+  return "gone";
 }
 
 async function lookUp(context: StopContext, token: string): Promise<string | undefined> {
@@ -61,6 +82,51 @@ async function lookUp(context: StopContext, token: string): Promise<string | und
       await clock.sleep(interval(clock.now() - firstAnswer), signal);
     } catch (error) {
       await failed(context, error, attempt, undefined);
+    }
+  }
+}
+
+/**
+ * Has the operating system shut down, so that nothing is cut off while it writes, and resolves with whether the machine rests now. A
+ * machine that cannot be shut down so (one that boots, a spot instance) is left to its termination, which shuts it down as well.
+ */
+async function shutDown(context: StopContext, id: string, plan: StopPlan): Promise<boolean> {
+  const { provider, clock, signal, waiting, warning } = context;
+  const started = clock.now();
+  let asked = false;
+  let prepared = false;
+  for (let attempt = 1; ; attempt++) {
+    try {
+      const machine = await provider.describe(id, signal);
+      if (machine.phase === "resting") return true;
+      if (machine.phase === "gone" || (machine.phase === "pending" && plan.mode === "terminate"))
+        return false;
+      if (machine.phase === "running") {
+        if (!prepared && machine.address !== undefined) await plan.before?.(id, machine.address);
+        prepared = true;
+        if (!asked) await provider.rest(id, { hibernate: plan.mode === "hibernate" }, signal);
+        asked = true;
+        waiting(`machine ${id} to shut down`);
+      }
+      if (clock.now() - started > ORDERLY_MS) {
+        warning(
+          `machine ${id} has not shut down in ${ORDERLY_MS / 60_000} minutes: it is terminated as it is`,
+        );
+        return false;
+      }
+      attempt = 0;
+      await clock.sleep(interval(clock.now() - started), signal);
+    } catch (cause) {
+      signal.throwIfAborted();
+      const error = asLazysshError(cause);
+      const given = error.code === "MACHINE_NOT_FOUND" ? clock.now() - started > REPEAT_MS : !error.retryable;
+      if (given) {
+        if (error.code !== "NOT_SUPPORTED") {
+          warning(`machine ${id} cannot be shut down before it is terminated: ${error.message}`);
+        }
+        return false;
+      }
+      await failed(context, error, attempt, id);
     }
   }
 }

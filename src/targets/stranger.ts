@@ -8,7 +8,13 @@ import type { MachineContext } from "./context.ts";
 export function strangerContext(context: MachineContext, target: string): MachineContext {
   return {
     ...context,
-    target: { ...context.target, name: target, shared: false },
+    target: {
+      ...context.target,
+      name: target,
+      shared: false,
+      stopMode: "terminate",
+      beforeStop: undefined,
+    },
     provider: withoutVolumes(context.provider),
   };
 }
@@ -18,6 +24,8 @@ export function withoutVolumes(provider: Provider): Provider {
   return {
     type: provider.type,
     summary: provider.summary,
+    // Of a machine of another target it is not known.
+    hasVolumes: true,
     alternatives: provider.alternatives,
     volumesFree: async () => ({ done: true }),
     create: (request, signal) => provider.create(request, signal),

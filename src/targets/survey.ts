@@ -3,9 +3,9 @@ import type { Machine } from "../providers/index.ts";
 import type { Clock } from "../util/clock.ts";
 import { asLazysshError, messageOf } from "../util/errors.ts";
 import { growingInterval, persist } from "../util/retry.ts";
-import type { MachineContext } from "./context.ts";
+import type { Found, MachineContext } from "./context.ts";
 import type { Journal, LaunchRecord } from "./journal.ts";
-import type { Found } from "./machine.ts";
+import { hasOwnLease, isExpired } from "./notes.ts";
 import { strangerContext } from "./stranger.ts";
 
 export interface SurveyOptions {
@@ -70,11 +70,24 @@ export function createSurvey(options: SurveyOptions): Survey {
         }),
     });
 
+  /** Whether a machine with the mark that we look for is this server's to look after. */
+  const isOurs = ({ server, group }: MachineContext, machine: Machine): boolean =>
+    group === undefined || hasOwnLease(machine, server) || isExpired(machine, clock.now());
+
+  /** Nothing needs to be done about a machine that rests because it is to. */
+  const mayRest = ({ target }: MachineContext, { phase }: Machine): boolean =>
+    phase === "resting" && target.stopMode !== "terminate" && target.shared;
+
   const takeUp = (context: MachineContext, machine: Machine): void => {
     const record = machine.token === undefined ? undefined : left.get(machine.token);
+    if (!record && !isOurs(context, machine)) return; // another server's
     if (record) left.delete(record.token);
     if (known(machine.id, machine.token)) return;
     const found = { token: machine.token ?? record?.token ?? machine.id, machine: machine.id };
+    if (mayRest(context, machine)) {
+      void journal.forget(found.token).catch(() => undefined);
+      return;
+    }
     const usable = machine.phase === "pending" || machine.phase === "running";
     if (usable && context.target.shared) adopt(context, found);
     else end(context, found);
@@ -120,7 +133,9 @@ export function createSurvey(options: SurveyOptions): Survey {
           return [];
         });
         for (const machine of machines) {
-          if (known(machine.id, machine.token)) continue;
+          if (known(machine.id, machine.token) || !isOurs(context, machine)) continue;
+          const own = machine.target === undefined ? undefined : contexts.get(machine.target);
+          if (own && mayRest(own, machine)) continue;
           unknown.add(machine.id);
           if (suspects.has(machine.id)) endStray(context, machine);
         }

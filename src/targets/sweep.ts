@@ -1,16 +1,25 @@
 import type { MachineTargetConfig } from "../config/index.ts";
-import type { Provider } from "../providers/index.ts";
+import { createEventStream } from "../observe/index.ts";
+import type { Machine, Provider } from "../providers/index.ts";
 import type { Clock } from "../util/clock.ts";
 import { LazysshError } from "../util/errors.ts";
+import { runBeforeStop } from "./end.ts";
 import type { Journal } from "./journal.ts";
-import { stopMachine } from "./stop.ts";
+import { hasOwnLease, isExpired, otherHolders } from "./notes.ts";
+import type { Remote } from "./remote.ts";
+import { type StopContext, stopMachine } from "./stop.ts";
 import { withoutVolumes } from "./stranger.ts";
+import { giveShareBack } from "./together.ts";
 
 export interface SweepOptions {
   readonly targets: readonly MachineTargetConfig[];
   readonly provider: (target: MachineTargetConfig) => Provider;
   readonly journal: Journal;
   readonly clock: Clock;
+  readonly remote: Remote;
+  /** Id of this server, and the group it is in. */
+  readonly server: string;
+  readonly group: string | undefined;
   /** Ends the sweep; what it had not ended stays. */
   readonly signal: AbortSignal;
 }
@@ -32,43 +41,69 @@ export interface EndOptions {
   readonly failing: (error: LazysshError, remedy: string) => void;
 }
 
+export interface Swept {
+  /** What is to be ended. */
+  readonly own: readonly OwnMachine[];
+  /** What other servers of the group use now. */
+  readonly others: readonly OwnMachine[];
+}
+
 /** Everything of ours that is in the cloud, found and ended without a running server. */
 export interface Sweep {
-  /** By the owner tag first, and then the journal. Machines that are gone are not in it. */
-  find(): Promise<readonly OwnMachine[]>;
+  /** By the owner tag first, and then the journal. Machines that are gone, or rest as they are to, are not in it. */
+  find(): Promise<Swept>;
   /**
-   * Ends one, and resolves when the cloud has shown it gone.
+   * Ends one, and resolves when the cloud has shown it gone, or, of a group, when another server needs it after all.
    *
    * @throws LazysshError `UNKNOWN_TARGET` for an order whose target is not configured any more.
    */
-  end(own: OwnMachine, options: EndOptions): Promise<void>;
+  end(own: OwnMachine, options: EndOptions): Promise<"gone" | "left">;
 }
 
-export function createSweep({ targets, provider, journal, clock, signal }: SweepOptions): Sweep {
-  const providers = new Map(targets.map((target) => [target.name, provider(target)]));
+export function createSweep(options: SweepOptions): Sweep {
+  const { targets, journal, clock, remote, server, group, signal } = options;
+  const configs = new Map(targets.map((target) => [target.name, target]));
+  const providers = new Map(targets.map((target) => [target.name, options.provider(target)]));
   /** Which provider has shown a machine: one of a target that is not configured any more is ended by it, too. */
   const seenBy = new Map<string, Provider>();
 
+  const isOthers = (machine: Machine, records: ReadonlySet<string>): boolean => {
+    if (group === undefined || records.has(machine.token ?? machine.id)) return false;
+    const now = clock.now();
+    const used = otherHolders(machine, server, now).length > 0;
+    return used || !(hasOwnLease(machine, server) || isExpired(machine, now));
+  };
+
+  const restsAsItIsTo = ({ phase, target }: Machine): boolean => {
+    const config = target === undefined ? undefined : configs.get(target);
+    return phase === "resting" && config !== undefined && config.shared && config.stopMode !== "terminate";
+  };
+
   return {
     async find() {
-      const found = new Map<string, OwnMachine>();
+      const own = new Map<string, OwnMachine>();
+      const others = new Map<string, OwnMachine>();
+      const { records } = await journal.read();
+      const written = new Set(records.map(({ token }) => token));
       for (const each of providers.values()) {
-        for (const { id, token, target, phase } of await each.list(signal)) {
-          if (found.has(id)) continue;
+        for (const machine of await each.list(signal)) {
+          const { id, token, target, phase } = machine;
+          if (own.has(id) || others.has(id) || restsAsItIsTo(machine)) continue;
           seenBy.set(id, each);
-          found.set(id, { target: target ?? "?", machine: id, token: token ?? id, phase });
+          const found = { target: target ?? "?", machine: id, token: token ?? id, phase };
+          (isOthers(machine, written) ? others : own).set(id, found);
         }
       }
-      const { records } = await journal.read();
-      const tokens = new Set([...found.values()].map(({ token }) => token));
+      const tokens = new Set([...own.values(), ...others.values()].map(({ token }) => token));
       for (const { token, target, machine } of records) {
-        if (!tokens.has(token)) found.set(token, { target, machine, token, phase: "ordered" });
+        if (!tokens.has(token)) own.set(token, { target, machine, token, phase: "ordered" });
       }
-      return [...found.values()];
+      return { own: [...own.values()], others: [...others.values()] };
     },
 
     async end({ target, machine, token }, { waiting, failing }) {
       const own = providers.get(target);
+      const config = configs.get(target);
       const responsible = own ?? (machine === undefined ? undefined : seenBy.get(machine));
       if (!responsible) {
         throw new LazysshError(
@@ -77,20 +112,36 @@ export function createSweep({ targets, provider, journal, clock, signal }: Sweep
             "any more: put the target back, or end the machine by hand",
         );
       }
-      await stopMachine(
-        {
-          // The volumes that are waited for are those of the target that is configured, so only its own machine frees them.
-          provider: own ?? withoutVolumes(responsible),
-          clock,
-          signal,
-          waiting,
-          warning: waiting,
-          failing: ({ error }) => failing(error, responsible.remedy(machine, token)),
-        },
-        machine,
-        token,
-      );
+      // The volumes that are waited for are those of the target that is configured, so only its own machine frees them.
+      const provider = own ?? withoutVolumes(responsible);
+      const context: StopContext = {
+        provider,
+        clock,
+        signal,
+        waiting,
+        warning: waiting,
+        failing: ({ error }) => failing(error, responsible.remedy(machine, token)),
+      };
+      const events = createEventStream();
+      events.subscribe((event) => {
+        if (event.type !== "machine.before_stop_failed") return;
+        failing(new LazysshError("BEFORE_STOP_FAILED", event.reason), event.remedy);
+      });
+      const together = group !== undefined && (config?.shared ?? true);
+      const stopped = await stopMachine(context, machine, token, {
+        mode: config?.stopMode ?? "terminate",
+        orderly: provider.hasVolumes,
+        giveBack: together ? (id) => giveShareBack(context, server, id) : undefined,
+        before: config
+          ? (id, host) =>
+              runBeforeStop(
+                { target: config, clock, signal, remote, events, provider },
+                { id, host, token, waiting },
+              )
+          : undefined,
+      });
       await journal.forget(token);
+      return stopped === "left" ? "left" : "gone";
     },
   };
 }

@@ -56,13 +56,32 @@ function launchEvent(model: MachineModel, event: LaunchEvent, policy: LifecycleP
       if (state.kind !== "preparing") return same(model);
       return step(model, { kind: "launching", launch }, { type: "create", launch });
 
+    case "joined": {
+      if (state.kind !== "preparing") return same(model);
+      const { machine } = event;
+      return step(model, { kind: "booting", launch, machine }, { type: "boot", launch, machine });
+    }
+
+    case "missed": {
+      if (state.kind === "stopping" && state.ordering) {
+        return settle({ ...model, state: afterFailure(model, state.error, event.at) }, event.at);
+      }
+      if (state.kind !== "booting" && state.kind !== "launching") return same(model);
+      const next = settle({ ...model, state: { kind: "absent" } }, event.at);
+      return { ...next, effects: [{ type: "abort", launch }, ...next.effects] };
+    }
+
     case "created": {
       const { machine } = event;
       if (state.kind === "launching") {
         return step(model, { kind: "booting", launch, machine }, { type: "boot", launch, machine });
       }
       if (state.kind !== "stopping" || !state.ordering) return same(model);
-      return step(model, { ...state, machine, ordering: false }, { type: "destroy", launch, machine });
+      return step(
+        model,
+        { ...state, machine, ordering: false },
+        { type: "destroy", launch, machine, failed: state.failed },
+      );
     }
 
     case "booted": {
@@ -97,7 +116,7 @@ function launchEvent(model: MachineModel, event: LaunchEvent, policy: LifecycleP
           ...model,
           failures: 0,
           leases: new Map(granted.map((lease): [LeaseId, LeaseStatus] => [lease, "held"])),
-          state: { kind: "ready", launch, machine, host },
+          state: { kind: "ready", launch, machine, host, unfit: undefined },
         },
         effects: [
           ...granted.map((lease): Effect => ({ type: "grant", lease, host })),
@@ -111,7 +130,7 @@ function launchEvent(model: MachineModel, event: LaunchEvent, policy: LifecycleP
 
     case "overdue": {
       if (state.kind !== "launching") return same(model);
-      const stopped = stop({ ...model, leases: new Map(), failures: model.failures + 1 }, event.error);
+      const stopped = stop({ ...model, leases: new Map(), failures: model.failures + 1 }, event.error, true);
       return { ...stopped, effects: [...refuseAll(model, event.error), ...stopped.effects] };
     }
 
@@ -119,11 +138,23 @@ function launchEvent(model: MachineModel, event: LaunchEvent, policy: LifecycleP
       if (state.kind !== "lingering") return same(model);
       return stop(model, undefined);
 
-    case "died": {
+    case "unfit":
+      if (state.kind === "lingering") return stop(model, event.error);
+      if (state.kind !== "ready") return same(model);
+      return step(model, { ...state, unfit: event.error });
+
+    case "fit":
+      if (state.kind !== "ready" || !state.unfit) return same(model);
+      return grantAll({ ...model, state: { ...state, unfit: undefined } }, state.host);
+
+    case "silent":
+      // Who uses it is cut off only when somebody waits for another machine.
+      if (state.kind !== "ready" || !state.unfit || !hasWaiting(model)) return same(model);
+      return takeAway(model, state.unfit);
+
+    case "died":
       if (state.kind !== "ready" && state.kind !== "lingering") return same(model);
-      const stopped = stop({ ...model, leases: new Map() }, event.error);
-      return { ...stopped, effects: [...revokeAll(model, event.error), ...stopped.effects] };
-    }
+      return takeAway(model, event.error);
 
     case "stopped":
       if (state.kind !== "stopping" || state.ordering) return same(model);
@@ -135,6 +166,9 @@ function acquire(model: MachineModel, lease: LeaseId, at: number): Step {
   if (model.leases.has(lease)) return same(model);
   if (model.closed) return { model, effects: [{ type: "refuse", lease, error: model.closed }] };
   const { state } = model;
+  if (state.kind === "ready" && state.unfit) {
+    return same({ ...model, leases: withLease(model, lease, "waiting") });
+  }
   if (state.kind === "ready" || state.kind === "lingering") {
     const { launch, machine, host } = state;
     const effects: Effect[] = [{ type: "grant", lease, host }];
@@ -145,7 +179,7 @@ function acquire(model: MachineModel, lease: LeaseId, at: number): Step {
       model: {
         ...model,
         leases: withLease(model, lease, "held"),
-        state: { kind: "ready", launch, machine, host },
+        state: { kind: "ready", launch, machine, host, unfit: undefined },
       },
       effects,
     };
@@ -158,9 +192,11 @@ function release(model: MachineModel, lease: LeaseId, at: number, policy: Lifecy
   const leases = new Map(model.leases);
   leases.delete(lease);
   const next = { ...model, leases };
+  const { state } = model;
+  // Who waits for another machine does not keep the unfit one.
+  if (state.kind === "ready" && state.unfit && !hasHeld(next)) return stop(next, undefined);
   if (leases.size > 0) return same(next);
 
-  const { state } = model;
   switch (state.kind) {
     case "preparing": // nothing was ordered yet
       return step(next, { kind: "absent" }, { type: "abort", launch: state.launch });
@@ -194,7 +230,7 @@ function failed(model: MachineModel, event: Extract<MachineEvent, { type: "faile
     // The order of a start that nobody wants any more has failed.
     const next: MachineState = { ...state, ordering: false };
     if (event.exists === "maybe") {
-      return step(model, next, { type: "destroy", launch, machine: undefined });
+      return step(model, next, { type: "destroy", launch, machine: undefined, failed: state.failed });
     }
     return settle({ ...model, state: afterFailure(model, state.error, event.at) }, event.at);
   }
@@ -213,8 +249,8 @@ function failed(model: MachineModel, event: Extract<MachineEvent, { type: "faile
     return { model: { ...next, state: afterFailure(next, error, event.at) }, effects: refusals };
   }
   return {
-    model: { ...next, state: { kind: "stopping", launch, machine, ordering: false, error } },
-    effects: [...refusals, { type: "abort", launch }, { type: "destroy", launch, machine }],
+    model: { ...next, state: { kind: "stopping", launch, machine, ordering: false, failed: true, error } },
+    effects: [...refusals, { type: "abort", launch }, { type: "destroy", launch, machine, failed: true }],
   };
 }
 
@@ -235,19 +271,24 @@ function close(model: MachineModel, error: LazysshError, at: number): Step {
 }
 
 /** Ends the machine of a state that has, or may have, one. Leases still in the model wait for the next machine. */
-function stop(model: MachineModel, error: LazysshError | undefined): Step {
+function stop(model: MachineModel, error: LazysshError | undefined, failed = false): Step {
   const { state } = model;
   if (!("launch" in state)) return same(model);
   const { launch } = state;
   const abort: Effect = { type: "abort", launch };
   if (state.kind === "launching") {
-    return step(model, { kind: "stopping", launch, machine: undefined, ordering: true, error }, abort);
+    return step(
+      model,
+      { kind: "stopping", launch, machine: undefined, ordering: true, failed, error },
+      abort,
+    );
   }
   const machine = "machine" in state ? state.machine : undefined;
-  return step(model, { kind: "stopping", launch, machine, ordering: false, error }, abort, {
+  return step(model, { kind: "stopping", launch, machine, ordering: false, failed, error }, abort, {
     type: "destroy",
     launch,
     machine,
+    failed,
   });
 }
 
@@ -273,8 +314,30 @@ function refuseAll(model: MachineModel, error: LazysshError): Effect[] {
   return [...model.leases.keys()].map((lease) => ({ type: "refuse", lease, error }));
 }
 
-function revokeAll(model: MachineModel, error: LazysshError): Effect[] {
-  return [...model.leases.keys()].map((lease) => ({ type: "revoke", lease, error }));
+/** Who has the machine loses it; who waits goes on waiting, for the next one. */
+function takeAway(model: MachineModel, error: LazysshError): Step {
+  const held = [...model.leases].filter(([, status]) => status === "held");
+  const waiting = [...model.leases].filter(([, status]) => status === "waiting");
+  const stopped = stop({ ...model, leases: new Map(waiting) }, error);
+  const revoked = held.map(([lease]): Effect => ({ type: "revoke", lease, error }));
+  return { ...stopped, effects: [...revoked, ...stopped.effects] };
+}
+
+function grantAll(model: MachineModel, host: string): Step {
+  const waiting = [...model.leases].filter(([, status]) => status === "waiting");
+  const leases = new Map([...model.leases.keys()].map((lease): [LeaseId, LeaseStatus] => [lease, "held"]));
+  return {
+    model: { ...model, leases },
+    effects: waiting.map(([lease]): Effect => ({ type: "grant", lease, host })),
+  };
+}
+
+function hasHeld({ leases }: MachineModel): boolean {
+  return [...leases.values()].includes("held");
+}
+
+function hasWaiting({ leases }: MachineModel): boolean {
+  return [...leases.values()].includes("waiting");
 }
 
 function withLease(

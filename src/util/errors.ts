@@ -24,6 +24,7 @@ export type ErrorCode =
   | "BOOT_TIMEOUT"
   | "BOOT_CANCELLED"
   | "LIFETIME_OVER"
+  | "ENDED_BY_HAND"
   | "IDLE_TIMEOUT"
   | "BUDGET_REACHED"
   | "LIMIT_REACHED"

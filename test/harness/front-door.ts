@@ -55,6 +55,7 @@ function fakeTargets(hosts: Readonly<Record<string, string>>): FakeTargets {
         host,
         signal: taken.signal,
         release,
+        carries: () => undefined,
         stillRuns: async () => true,
         [Symbol.asyncDispose]: () => Promise.resolve(release()),
       };

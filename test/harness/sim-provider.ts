@@ -13,7 +13,12 @@ import type { SimClock } from "./sim-clock.ts";
 interface SimMachine {
   readonly id: string;
   readonly token: string;
-  readonly createdAt: number;
+  readonly alternative: number;
+  createdAt: number;
+  notes: Record<string, string>;
+  notice: string | undefined;
+  /** When it was asked to rest. */
+  restedAt: number | undefined;
   endedAt: number | undefined;
   reason: string | undefined;
   attached: boolean;
@@ -23,20 +28,27 @@ interface SimMachine {
 export type Fault = (verb: keyof Provider, call: number) => Promise<void> | void;
 
 /**
- * A cloud of one target with one volume, on a simulated clock: 1 s to run, 1 s to end, 1 s to let the volume go.
+ * A cloud of one target with one volume, on a simulated clock: 1 s to run, 1 s to rest or to end, 1 s to let the volume go.
  * It keeps count of what the two promises are about.
  */
 export class SimProvider implements Provider {
   readonly type = "sim";
   readonly summary = "a simulated machine";
-  readonly alternatives = ["a simulated machine"];
+  readonly hasVolumes = true;
+  alternatives: readonly string[] = ["a simulated machine"];
+  /** Of which alternatives there is no capacity. */
+  soldOut: ReadonlySet<number> = new Set();
   readonly machines: SimMachine[] = [];
   readonly calls: string[] = [];
   mostRunning = 0;
   mostAttached = 0;
+  /** Machines terminated while their operating system ran and a volume was attached. */
+  cutOff = 0;
   pendingMs = 1_000;
+  restMs = 1_000;
   endMs = 1_000;
   detachMs = 1_000;
+  canRest = true;
   fault: Fault = () => undefined;
   /** After the effect, before the answer: a lost answer. */
   lost: Fault = () => undefined;
@@ -46,8 +58,13 @@ export class SimProvider implements Provider {
     this.#clock = clock;
   }
 
+  /** Machines that cost machine time. */
   get running(): SimMachine[] {
-    return this.machines.filter((machine) => this.#phase(machine) !== "gone");
+    return this.machines.filter((machine) => !["gone", "resting"].includes(this.#phase(machine)));
+  }
+
+  get resting(): SimMachine[] {
+    return this.machines.filter((machine) => this.#phase(machine) === "resting");
   }
 
   get volumeFree(): boolean {
@@ -68,20 +85,25 @@ export class SimProvider implements Provider {
     return holder ? { done: false, waitingFor: `vol-1 is in-use by ${holder.id}` } : { done: true };
   }
 
-  async create({ token }: CreateRequest): Promise<Machine> {
+  async create({ token, alternative, notes }: CreateRequest): Promise<Machine> {
     await this.#call("create");
-    let machine = this.machines.find((known) => known.token === token);
+    let machine = this.machines.find((known) => known.token === token && known.alternative === alternative);
     if (!machine) {
+      if (this.soldOut.has(alternative)) throw new LazysshError("NO_CAPACITY", "no capacity");
       machine = {
         id: `i-${this.machines.length + 1}`,
         token,
+        alternative,
         createdAt: this.#clock.now(),
+        notes: { ...notes },
+        notice: undefined,
+        restedAt: undefined,
         endedAt: undefined,
         reason: undefined,
         attached: false,
       };
       this.machines.push(machine);
-      this.mostRunning = Math.max(this.mostRunning, this.running.length);
+      this.#countRunning();
     }
     await this.lost("create", this.#count("create"));
     return this.#view(machine);
@@ -107,38 +129,56 @@ export class SimProvider implements Provider {
     return { done: true };
   }
 
-  async start(): Promise<void> {
+  async start(id: string): Promise<void> {
     await this.#call("start");
+    const machine = this.#find(id);
+    if (this.#phase(machine) !== "resting") return;
+    machine.restedAt = undefined;
+    machine.createdAt = this.#clock.now();
+    this.#countRunning();
   }
 
-  async rest(): Promise<void> {
+  async rest(id: string): Promise<void> {
     await this.#call("rest");
+    if (!this.canRest) throw new LazysshError("NOT_SUPPORTED", "it cannot rest");
+    this.#find(id).restedAt ??= this.#clock.now();
   }
 
-  async annotate(): Promise<void> {
+  async annotate(id: string, notes: Readonly<Record<string, string | undefined>>): Promise<void> {
     await this.#call("annotate");
-  }
-
-  async volumes(): Promise<readonly VolumeInfo[]> {
-    return [];
-  }
-
-  async preflight(): Promise<readonly Finding[]> {
-    return [];
+    const machine = this.#find(id);
+    for (const [key, value] of Object.entries(notes)) {
+      if (value === undefined) delete machine.notes[key];
+      else machine.notes[key] = value;
+    }
   }
 
   async destroy(id: string): Promise<void> {
     await this.#call("destroy");
-    this.#find(id).endedAt ??= this.#clock.now();
+    const machine = this.#find(id);
+    if (machine.attached && this.#phase(machine) === "running") this.cutOff += 1;
+    machine.endedAt ??= this.#clock.now();
   }
 
   remedy(id: string | undefined): string {
     return `end ${id ?? "it"} by hand`;
   }
 
-  async list(): Promise<readonly Machine[]> {
+  async list(_: AbortSignal, { gone } = { gone: false }): Promise<readonly Machine[]> {
     await this.#call("list");
-    return this.running.map((machine) => this.#view(machine));
+    const listed = this.machines.filter((machine) => gone || this.#phase(machine) !== "gone");
+    return listed.map((machine) => this.#view(machine));
+  }
+
+  async volumes(): Promise<readonly VolumeInfo[]> {
+    await this.#call("volumes");
+    const holder = this.#holder();
+    const state = holder ? "in-use" : "available";
+    return [{ id: "vol-1", state, sizeGiB: 125, type: "sc1", holders: holder ? [holder.id] : [] }];
+  }
+
+  async preflight(): Promise<readonly Finding[]> {
+    return [];
   }
 
   async #call(verb: keyof Provider): Promise<void> {
@@ -148,6 +188,10 @@ export class SimProvider implements Provider {
 
   #count(verb: string): number {
     return this.calls.filter((call) => call === verb).length;
+  }
+
+  #countRunning(): void {
+    this.mostRunning = Math.max(this.mostRunning, this.running.length);
   }
 
   #find(id: string): SimMachine {
@@ -164,24 +208,25 @@ export class SimProvider implements Provider {
     return attached && (endedAt === undefined || this.#clock.now() < endedAt + this.endMs + this.detachMs);
   }
 
-  #phase({ createdAt, endedAt }: SimMachine): MachinePhase {
+  #phase({ createdAt, restedAt, endedAt }: SimMachine): MachinePhase {
     const now = this.#clock.now();
     if (endedAt !== undefined) return now < endedAt + this.endMs ? "stopping" : "gone";
+    if (restedAt !== undefined) return now < restedAt + this.restMs ? "stopping" : "resting";
     return now < createdAt + this.pendingMs ? "pending" : "running";
   }
 
   #view(machine: SimMachine): Machine {
     const phase = this.#phase(machine);
-    const { id, token, reason } = machine;
+    const { id, token, reason, notes, notice, createdAt } = machine;
     return {
       id,
       phase,
       token,
       reason,
       target: "archiver",
-      notes: {},
-      notice: undefined,
-      startedAt: machine.createdAt,
+      notes: { ...notes },
+      notice,
+      startedAt: createdAt,
       address: phase === "running" ? "10.0.0.1" : undefined,
     };
   }

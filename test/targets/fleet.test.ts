@@ -332,7 +332,7 @@ describe("fleet", () => {
     const { ask, clock, cloud } = world({ lingerMs: 3_600_000 });
     const asked = ask();
     await clock.until(() => asked.settled, 10_000);
-    await cloud.create({ token: "of nobody" });
+    await cloud.create({ token: "of nobody", alternative: 0, notes: {} });
     await clock.advance(70_000);
     expect(cloud.running).toHaveLength(2);
     await clock.until(() => cloud.running.length === 1, 120_000);

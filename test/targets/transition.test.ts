@@ -40,7 +40,13 @@ describe("transition", () => {
   it("starts a machine for the first lease, step by step, and grants it at the end", () => {
     const { model, types } = walk(toReady);
     expect(types).toEqual(["prepare", "create", "boot", "attach", "probe", "grant", "watch"]);
-    expect(model.state).toEqual({ kind: "ready", launch: 1, machine: "i-1", host: "10.0.0.1" });
+    expect(model.state).toEqual({
+      kind: "ready",
+      launch: 1,
+      machine: "i-1",
+      host: "10.0.0.1",
+      unfit: undefined,
+    });
   });
 
   it("gives every lease that came during the start the same machine", () => {
@@ -90,7 +96,7 @@ describe("transition", () => {
       { type: "release", lease: 1 },
       { type: "created", launch: 1, machine: "i-late" },
     ]);
-    expect(effects.at(-1)).toEqual({ type: "destroy", launch: 1, machine: "i-late" });
+    expect(effects.at(-1)).toEqual({ type: "destroy", launch: 1, machine: "i-late", failed: false });
     expect(model.state).toMatchObject({ kind: "stopping", machine: "i-late", ordering: false });
   });
 
@@ -99,7 +105,7 @@ describe("transition", () => {
       ...toReady.slice(0, 2),
       { type: "failed", launch: 1, error: boom, exists: "maybe" },
     ]);
-    expect(effects.at(-1)).toEqual({ type: "destroy", launch: 1, machine: undefined });
+    expect(effects.at(-1)).toEqual({ type: "destroy", launch: 1, machine: undefined, failed: true });
   });
 
   it("tells every waiter why the start failed, and ends the machine", () => {
@@ -113,7 +119,7 @@ describe("transition", () => {
       { type: "refuse", lease: 1, error: boom },
       { type: "refuse", lease: 2, error: boom },
     ]);
-    expect(effects.at(-1)).toEqual({ type: "destroy", launch: 1, machine: "i-1" });
+    expect(effects.at(-1)).toEqual({ type: "destroy", launch: 1, machine: "i-1", failed: true });
     expect(model.leases.size).toBe(0);
   });
 
@@ -145,6 +151,72 @@ describe("transition", () => {
   it("takes a dead machine away from those who hold it, and proves that it is gone", () => {
     const { types } = walk([...toReady, { type: "died", launch: 1, error: boom }]);
     expect(types.slice(-3)).toEqual(["revoke", "abort", "destroy"]);
+  });
+
+  it("joins a machine that is there, and takes another look when it goes away meanwhile", () => {
+    const joined = walk([
+      { type: "acquire", lease: 1 },
+      { type: "joined", launch: 1, machine: "i-9" },
+    ]);
+    expect(joined.types).toEqual(["prepare", "boot"]);
+    expect(joined.model.state).toEqual({ kind: "booting", launch: 1, machine: "i-9" });
+    const missed = walk([{ type: "missed", launch: 1 }], { from: joined.model });
+    expect(missed.types).toEqual(["abort", "prepare"]);
+    expect(missed.model.state).toEqual({ kind: "preparing", launch: 2 });
+    expect(missed.model.leases.get(1)).toBe("waiting");
+  });
+
+  it("lets nobody new to an unfit machine, and grants it to those who waited when it is well again", () => {
+    const unfit = walk([
+      ...toReady,
+      { type: "unfit", launch: 1, error: boom },
+      { type: "acquire", lease: 2 },
+    ]);
+    expect(unfit.types.slice(7)).toEqual([]);
+    expect(unfit.model.leases.get(2)).toBe("waiting");
+    const fit = walk([{ type: "fit", launch: 1 }], { from: unfit.model });
+    expect(fit.effects).toEqual([{ type: "grant", lease: 2, host: "10.0.0.1" }]);
+    expect(fit.model.leases.get(2)).toBe("held");
+  });
+
+  it("takes a silent, unfit machine from its users only when somebody waits for another one", () => {
+    const alone = walk([
+      ...toReady,
+      { type: "unfit", launch: 1, error: boom },
+      { type: "silent", launch: 1 },
+    ]);
+    expect(alone.types.slice(7)).toEqual([]);
+    const wanted = walk(
+      [
+        { type: "acquire", lease: 2 },
+        { type: "silent", launch: 1 },
+        { type: "stopped", launch: 1 },
+      ],
+      { from: alone.model },
+    );
+    expect(wanted.effects.slice(0, 3)).toEqual([
+      { type: "revoke", lease: 1, error: boom },
+      { type: "abort", launch: 1 },
+      { type: "destroy", launch: 1, machine: "i-1", failed: false },
+    ]);
+    expect(wanted.model.state).toEqual({ kind: "preparing", launch: 2 });
+    expect(wanted.model.leases).toEqual(new Map([[2, "waiting"]]));
+  });
+
+  it("ends an unfit machine with the last who uses it, whoever waits, and one that lingers at once", () => {
+    const left = walk([
+      ...toReady,
+      { type: "unfit", launch: 1, error: boom },
+      { type: "acquire", lease: 2 },
+      { type: "release", lease: 1 },
+    ]);
+    expect(left.types.slice(7)).toEqual(["abort", "destroy"]);
+    expect(left.model.leases.get(2)).toBe("waiting");
+    const lingering = walk(
+      [...toReady, { type: "release", lease: 1 }, { type: "unfit", launch: 1, error: boom }],
+      { lingerMs: 500 },
+    );
+    expect(lingering.types.slice(-2)).toEqual(["abort", "destroy"]);
   });
 
   it("refuses, revokes and ends everything on close, and starts nothing afterwards", () => {
@@ -182,6 +254,8 @@ class World {
   readonly wanted = new Set<LeaseId>();
   /** Machines that exist in the cloud, by launch. */
   readonly exists = new Map<number, string>();
+  /** Launches that found a machine instead of making one. */
+  readonly others = new Set<number>();
   /** Steps under way: what may be answered next. */
   pending: Effect[] = [];
   at = 0;
@@ -196,7 +270,11 @@ class World {
   continueFrom(what: "adopted" | "leftover"): void {
     this.exists.set(1, "i-1");
     this.model = what === "adopted" ? adoptedMachine("i-1") : leftoverMachine("i-1");
-    this.pending.push({ type: what === "adopted" ? "boot" : "destroy", launch: 1, machine: "i-1" });
+    this.pending.push(
+      what === "adopted"
+        ? { type: "boot", launch: 1, machine: "i-1" }
+        : { type: "destroy", launch: 1, machine: "i-1", failed: false },
+    );
   }
 
   dispatch(event: UntimedEvent): void {
@@ -236,28 +314,47 @@ class World {
     else this.pending.push(effect);
   }
 
+  /** The machine is another's to end. */
+  private miss(launch: number): UntimedEvent {
+    this.exists.delete(launch);
+    return { type: "missed", launch };
+  }
+
   private outcome(effect: Effect, luck: number): UntimedEvent | undefined {
     const launch = "launch" in effect ? effect.launch : 0;
     const failed: UntimedEvent = { type: "failed", launch, error: boom, exists: "no" };
     const bad = luck < 0.12;
     switch (effect.type) {
       case "prepare":
+        // One that is there: another server's, or one at rest.
+        if (luck >= 0.12 && luck < 0.25) {
+          this.exists.set(launch, `i-${launch}`);
+          this.others.add(launch);
+          return { type: "joined", launch, machine: `i-${launch}` };
+        }
         return bad ? failed : { type: "prepared", launch };
       case "create": {
         if (luck < 0.05) return failed;
         if (luck >= 0.1) this.exists.set(launch, `i-${launch}`);
         this.mostMachines = Math.max(this.mostMachines, this.exists.size);
         if (luck < 0.2) return { type: "failed", launch, error: boom, exists: "maybe" };
+        if (luck < 0.25) return this.miss(launch);
         return { type: "created", launch, machine: `i-${launch}` };
       }
       case "boot":
+        if (luck >= 0.12 && luck < 0.25 && this.others.has(launch)) return this.miss(launch);
         return bad ? failed : { type: "booted", launch };
       case "attach":
         return bad ? failed : { type: "attached", launch };
       case "probe":
         return bad ? failed : { type: "answering", launch, host: "h" };
       case "watch":
-        return bad ? { type: "died", launch, error: boom } : undefined;
+        // It goes on while the machine is in use.
+        if (bad) return { type: "died", launch, error: boom };
+        if (luck < 0.4) {
+          this.dispatch({ type: luck < 0.2 ? "unfit" : luck < 0.3 ? "fit" : "silent", launch, error: boom });
+        }
+        return undefined;
       case "linger":
         return { type: "lingered", launch };
       case "retry":
@@ -341,6 +438,9 @@ describe("transition, whatever happens", () => {
             if (state.kind === "ready" || state.kind === "lingering")
               expect(leases.size > 0).toBe(state.kind === "ready");
             if ([...leases.values()].includes("held")) expect(state.kind).toBe("ready");
+            else if (state.kind === "ready") expect.unreachable("a machine is ready, and nobody has it");
+            // Who waits in front of a ready machine waits because it is unfit.
+            if (state.kind === "ready" && !state.unfit) expect([...leases.values()]).not.toContain("waiting");
             if (world.exists.size > 0) expect(["absent", "failed", "preparing"]).not.toContain(state.kind);
           }
           // Everybody leaves, or the program ends, and what is under way comes to its end.

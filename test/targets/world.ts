@@ -2,7 +2,7 @@ import { setMaxListeners } from "node:events";
 import type { AwsEc2Target, Config } from "../../src/config/index.ts";
 import { createEventStream, type LazysshEvent } from "../../src/observe/index.ts";
 import type { Provider } from "../../src/providers/index.ts";
-import { createFleet, type Journal, type Lease, type Tenant } from "../../src/targets/index.ts";
+import { createFleet, createMeter, type Journal, type Lease, type Tenant } from "../../src/targets/index.ts";
 import type { LazysshError } from "../../src/util/errors.ts";
 import { SimClock } from "../harness/sim-clock.ts";
 import { SimProvider } from "../harness/sim-provider.ts";
@@ -10,7 +10,7 @@ import { SimProvider } from "../harness/sim-provider.ts";
 type LaunchRecord = Parameters<Journal["write"]>[0];
 
 /** A journal in memory that outlives the fleet, as the state directory outlives the process. */
-function memoryJournal(): Journal & { records: Map<string, LaunchRecord> } {
+export function memoryJournal(): Journal & { records: Map<string, LaunchRecord> } {
   const records = new Map<string, LaunchRecord>();
   return {
     records,
@@ -65,21 +65,28 @@ export type Between = (provider: Provider, journal: Journal) => { provider: Prov
  * Fleets of one target on a simulated clock, cloud and journal. `start` makes another one of the same, as the program does
  * when it is started again.
  */
-export function world(overrides: Partial<AwsEc2Target> = {}, between?: Between) {
+export function world(
+  overrides: Partial<AwsEc2Target> = {},
+  between?: Between,
+  { group, maxMachines }: { readonly group?: string; readonly maxMachines?: number } = {},
+) {
   const clock = new SimClock();
   const cloud = new SimProvider(clock);
   const journal = memoryJournal();
   const seen: LazysshEvent[] = [];
   /** How long after its start to answer the port of a machine answers. */
-  const port = { delayMs: 2_000 };
-  const start = (around?: Between, changed: Partial<AwsEc2Target> = {}) => {
+  const port = { delayMs: 2_000, answers: true };
+  /** Commands that were run on machines, and what becomes of the next. */
+  const remote = { commands: [] as string[], fails: undefined as LazysshError | undefined };
+  const meter = createMeter();
+  const start = (around?: Between, changed: Partial<AwsEc2Target> = {}, server = "first") => {
     const surroundings = around?.(cloud, journal) ?? { provider: cloud, journal };
     const events = createEventStream();
     events.subscribe((event) => seen.push(event));
     return createFleet({
       config: {
         file: "config.hcl",
-        server: {} as Config["server"],
+        server: { group, maxMachines } as Config["server"],
         targets: [
           { ...archiver, ...overrides, ...changed },
           { type: "forward", name: "home", to: "192.0.2.1" },
@@ -88,10 +95,18 @@ export function world(overrides: Partial<AwsEc2Target> = {}, between?: Between) 
       clock,
       events,
       journal: surroundings.journal,
+      meter,
+      server,
+      remote: async ({ command }) => {
+        remote.commands.push(command.join(" "));
+        if (remote.fails) throw remote.fails;
+      },
       provider: () => surroundings.provider,
       probe: async ({ signal, onWaiting }) => {
         onWaiting("10.0.0.1:22 refuses connections");
         await clock.sleep(port.delayMs, signal);
+        while (!port.answers) await clock.sleep(100, signal);
+        return { greeted: true };
       },
     });
   };
@@ -114,5 +129,5 @@ export function world(overrides: Partial<AwsEc2Target> = {}, between?: Between) 
     return asked;
   };
   const quiet = () => cloud.running.length === 0 && cloud.volumeFree;
-  return { clock, cloud, journal, seen, fleet, start, ask, tenant, quiet, port };
+  return { clock, cloud, journal, seen, fleet, start, ask, tenant, quiet, port, remote, meter };
 }

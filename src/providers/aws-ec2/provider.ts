@@ -68,6 +68,7 @@ export function createAwsEc2Provider(
     type: "aws_ec2",
     summary: `${typeText(target)} in ${target.availabilityZone ?? target.region ?? "the default region"}`,
 
+    hasVolumes: target.attachVolumes.length > 0,
     alternatives: [typeText(target)],
 
     async volumesFree(signal) {

@@ -1,0 +1,127 @@
+import type { Config, TargetConfig } from "../config/index.ts";
+import type { EventStream } from "../observe/index.ts";
+import type { Clock } from "../util/clock.ts";
+import { LazysshError } from "../util/errors.ts";
+import type { ByHand, HoldOptions, TargetStatus } from "./by-hand.ts";
+import type { MachineContext } from "./context.ts";
+import type { Lease, Targets } from "./lease.ts";
+import type { MachineDriver } from "./machine.ts";
+
+export interface ControlsOptions {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly events: EventStream;
+  readonly contexts: ReadonlyMap<string, MachineContext>;
+  readonly acquire: Targets["acquire"];
+  /** @throws LazysshError `UNKNOWN_TARGET`. */
+  readonly assertKnown: (target: string) => void;
+  readonly machinesOf: (target: string) => readonly MachineDriver[];
+}
+
+interface Hold {
+  readonly lease: Lease;
+  /** Ends the wait for the end of its time. */
+  timer: AbortController;
+}
+
+/** The fleet in the hands of a person. */
+export function createControls(options: ControlsOptions): ByHand {
+  const { config, clock, events, contexts, acquire, assertKnown, machinesOf } = options;
+  const holds = new Map<string, Hold>();
+
+  const contextOf = (name: string): MachineContext => {
+    assertKnown(name);
+    const context = contexts.get(name);
+    if (context?.target.shared) return context;
+    const why = context
+      ? "each connection has a machine of its own (shared = false)"
+      : "nothing is started for it (forward)";
+    throw new LazysshError("BAD_REQUEST", `${name}: there is no machine to be kept by hand: ${why}`);
+  };
+
+  const letGo = (name: string): void => {
+    const hold = holds.get(name);
+    holds.delete(name);
+    hold?.timer.abort("let go");
+    hold?.lease.release();
+  };
+
+  /** Has the hold end after `forMs`; a later call sets a new time. */
+  const limit = (name: string, hold: Hold, forMs: number | undefined): void => {
+    hold.timer.abort("another time");
+    hold.timer = new AbortController();
+    if (forMs === undefined) return;
+    const over = () => {
+      if (holds.get(name) === hold) letGo(name);
+    };
+    clock.sleep(forMs, hold.timer.signal).then(over, () => undefined);
+  };
+
+  const take = async (name: string, { signal, onWaiting }: HoldOptions): Promise<Hold> => {
+    const stop = events.subscribe((event) => {
+      if (event.type === "machine.waiting" && event.target === name) onWaiting(event.waitingFor);
+    });
+    try {
+      const lease = await acquire(name, { connection: "", client: "", byHand: true }, signal);
+      const hold: Hold = { lease, timer: new AbortController() };
+      const lost = () => {
+        if (holds.get(name) === hold) letGo(name);
+      };
+      lease.signal.addEventListener("abort", lost, { once: true });
+      return hold;
+    } finally {
+      stop();
+    }
+  };
+
+  const statusOf = (target: TargetConfig): TargetStatus => {
+    const context = contexts.get(target.name);
+    return {
+      name: target.name,
+      type: target.type,
+      summary: context?.provider.summary,
+      machines: machinesOf(target.name).flatMap((machine) => machine.status ?? []),
+      usedTodayMs: context?.meter.usedToday(target.name, clock.now()) ?? 0,
+      budgetMsPerDay: context?.target.budgetMsPerDay,
+      hourlyPrice: context?.target.hourlyPrice,
+    };
+  };
+
+  return {
+    status: () => config.targets.map(statusOf),
+
+    async hold(name, holding) {
+      const { lifted } = contextOf(name);
+      if (holding.lift) lifted.lift(clock.now());
+      let hold = holds.get(name);
+      if (!hold) {
+        const taking = take(name, holding);
+        // A start of its own has reset it.
+        if (holding.lift) lifted.machine = true;
+        hold = await taking;
+        if (holds.has(name)) hold.lease.release(); // another was faster
+        hold = holds.get(name) ?? hold;
+        holds.set(name, hold);
+      }
+      limit(name, hold, holding.forMs);
+    },
+
+    async drop(name, { cut }) {
+      assertKnown(name);
+      letGo(name);
+      const machines = machinesOf(name);
+      const reason = cut ? endedByHand(name) : undefined;
+      const kept = machines.flatMap((machine) => machine.drop(reason));
+      return { machines: machines.flatMap((machine) => machine.ending ?? []), kept };
+    },
+
+    async volumes(name, signal) {
+      assertKnown(name);
+      return (await contexts.get(name)?.provider.volumes(signal)) ?? [];
+    },
+  };
+}
+
+function endedByHand(name: string): LazysshError {
+  return new LazysshError("ENDED_BY_HAND", `${name}: its machine was stopped by hand on the jump host`);
+}
