@@ -1,6 +1,7 @@
 import { messageOf } from "../util/errors.ts";
 import { beforeStop } from "./before-stop.ts";
 import { isTogether, type MachineContext } from "./context.ts";
+import { NOTE } from "./notes.ts";
 import { type StopContext, stopMachine } from "./stop.ts";
 import { giveShareBack } from "./together.ts";
 
@@ -38,10 +39,15 @@ export async function endLaunch(surroundings: MachineContext, ending: Ending): P
   const together = isTogether(surroundings);
   const stopped = await stopMachine(context, machine, token, {
     mode: failed ? "terminate" : target.stopMode,
-    orderly: mayHoldVolumes && (provider.hasVolumes || target.beforeStop !== undefined),
+    // Of a group, another server may have attached them.
+    orderly: (mayHoldVolumes || together) && (provider.hasVolumes || target.beforeStop !== undefined),
     giveBack: together ? (id) => giveShareBack(context, server, id) : undefined,
     before: (id, host) => runBeforeStop(surroundings, { id, host, token, waiting }),
   });
+  if (together && stopped === "gone" && target.stopMode !== "terminate" && machine !== undefined) {
+    // Who starts it again need not wait until the word of its end is too old to mean anything.
+    await provider.annotate(machine, { [NOTE.stopping]: undefined }, signal).catch(() => undefined);
+  }
   if (stopped === "left") {
     events.emit({ type: "machine.left_to_others", target: target.name, machine: machine ?? token });
   }

@@ -98,7 +98,9 @@ export class MachineDriver {
 
   /** Whether a machine, known by its id or by its launch token, is this one. */
   is(machine: string, token: string | undefined): boolean {
-    return this.#launch !== undefined && (this.#launch.machine === machine || this.#launch.token === token);
+    // What was left to another server is not looked after here any more.
+    if (!this.#launch || !("launch" in this.#model.state)) return false;
+    return this.#launch.machine === machine || this.#launch.token === token;
   }
 
   /** What may be running now: the cloud's id, or the launch token while there is no id. */

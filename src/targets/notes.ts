@@ -24,8 +24,8 @@ export function leaseNote(server: string): string {
 export const LEASE_MS = 5 * 60_000;
 /** How often it is renewed. */
 export const RENEW_MS = 60_000;
-/** A server that said so long ago that it would end a machine did not. */
-const STOPPING_MS = 60_000;
+/** A server that is about to end a machine says so again at least this often; one that said so longer ago has crashed. */
+const STOPPING_MS = 30_000;
 
 export function noteTime(ms: number): string {
   return new Date(ms).toISOString().replace(/\.\d+Z$/, "Z");

@@ -20,7 +20,7 @@ export interface StopPlan {
   readonly mode: "terminate" | "stop" | "hibernate";
   /** Whether the operating system is shut down, and that waited for, before the machine is terminated. */
   readonly orderly: boolean;
-  /** Asked first: whether the machine is to be ended at all. */
+  /** Asked shortly before anything that ends the machine: whether it is to be ended at all. */
   readonly giveBack?: ((id: string) => Promise<"end" | "left">) | undefined;
   /** Called, at most once, with a machine that runs, before anything is done to it. Never rejects but for the signal. */
   readonly before?: ((id: string, host: string) => Promise<void>) | undefined;
@@ -39,6 +39,8 @@ const LOOKUP_ANSWERS = 5;
 const REPEAT_MS = 30_000;
 /** "Not found" after termination proves nothing at first: only when it is all that is heard for this long. */
 const NOT_FOUND_MS = 120_000;
+/** What `giveBack` answered holds only so long. */
+const ANSWER_IS_GOOD_MS = 10_000;
 /** How long an operating system may take to shut down; EC2 itself powers it off before that. */
 const ORDERLY_MS = 10 * 60_000;
 /** Volumes that are still held this long after the machine is gone are held by somebody else. */
@@ -58,12 +60,27 @@ export async function stopMachine(
 ): Promise<Stopped> {
   const id = machine ?? (token === undefined ? undefined : await lookUp(context, token));
   if (id === undefined) return "none";
-  if (plan.giveBack && (await plan.giveBack(id)) === "left") return "left";
-  const rests = plan.mode !== "terminate" || plan.orderly ? await shutDown(context, id, plan) : false;
-  if (rests && plan.mode !== "terminate") return "gone";
-  await end(context, id);
+  const mayEnd = leave(context, id, plan);
+  if (!(await mayEnd())) return "left";
+  const shut = plan.mode !== "terminate" || plan.orderly ? await shutDown(context, id, plan, mayEnd) : "not";
+  if (shut === "left") return "left";
+  if (shut === "rests" && plan.mode !== "terminate") return "gone";
+  if ((await end(context, id, mayEnd)) === "left") return "left";
   await volumesReleased(context, id);
   return "gone";
+}
+
+type MayEnd = () => Promise<boolean>;
+
+/** Asks again when the last answer is no longer good, for between two attempts anything may have happened. */
+function leave({ clock }: StopContext, id: string, { giveBack }: StopPlan): MayEnd {
+  let askedAt = Number.NEGATIVE_INFINITY;
+  return async () => {
+    if (!giveBack || clock.now() - askedAt < ANSWER_IS_GOOD_MS) return true;
+    const answer = await giveBack(id);
+    askedAt = clock.now();
+    return answer === "end";
+  };
 }
 
 async function lookUp(context: StopContext, token: string): Promise<string | undefined> {
@@ -90,60 +107,74 @@ async function lookUp(context: StopContext, token: string): Promise<string | und
  * Has the operating system shut down, so that nothing is cut off while it writes, and resolves with whether the machine rests now. A
  * machine that cannot be shut down so (one that boots, a spot instance) is left to its termination, which shuts it down as well.
  */
-async function shutDown(context: StopContext, id: string, plan: StopPlan): Promise<boolean> {
+async function shutDown(
+  context: StopContext,
+  id: string,
+  plan: StopPlan,
+  mayEnd: MayEnd,
+): Promise<"rests" | "not" | "left"> {
   const { provider, clock, signal, waiting, warning } = context;
   const started = clock.now();
-  let asked = false;
+  let notFoundSince: number | undefined;
+  let askedAt: number | undefined;
   let prepared = false;
   for (let attempt = 1; ; attempt++) {
     try {
       const machine = await provider.describe(id, signal);
-      if (machine.phase === "resting") return true;
+      notFoundSince = undefined;
+      if (machine.phase === "resting") return "rests";
       if (machine.phase === "gone" || (machine.phase === "pending" && plan.mode === "terminate"))
-        return false;
+        return "not";
       if (machine.phase === "running") {
         if (!prepared && machine.address !== undefined) await plan.before?.(id, machine.address);
         prepared = true;
-        if (!asked) await provider.rest(id, { hibernate: plan.mode === "hibernate" }, signal);
-        asked = true;
+        if (askedAt === undefined || clock.now() - askedAt >= REPEAT_MS) {
+          if (!(await mayEnd())) return "left";
+          await provider.rest(id, { hibernate: plan.mode === "hibernate" }, signal);
+          askedAt = clock.now();
+        }
         waiting(`machine ${id} to shut down`);
       }
       if (clock.now() - started > ORDERLY_MS) {
         warning(
           `machine ${id} has not shut down in ${ORDERLY_MS / 60_000} minutes: it is terminated as it is`,
         );
-        return false;
+        return "not";
       }
       attempt = 0;
       await clock.sleep(interval(clock.now() - started), signal);
     } catch (cause) {
       signal.throwIfAborted();
       const error = asLazysshError(cause);
-      const given = error.code === "MACHINE_NOT_FOUND" ? clock.now() - started > REPEAT_MS : !error.retryable;
-      if (given) {
+      const missing = error.code === "MACHINE_NOT_FOUND";
+      notFoundSince = missing ? (notFoundSince ?? clock.now()) : undefined;
+      const givenUp =
+        notFoundSince === undefined ? !error.retryable : clock.now() - notFoundSince > NOT_FOUND_MS;
+      if (givenUp) {
         if (error.code !== "NOT_SUPPORTED") {
           warning(`machine ${id} cannot be shut down before it is terminated: ${error.message}`);
         }
-        return false;
+        return "not";
       }
       await failed(context, error, attempt, id);
     }
   }
 }
 
-async function end(context: StopContext, id: string): Promise<void> {
+async function end(context: StopContext, id: string, mayEnd: MayEnd): Promise<"gone" | "left"> {
   const { provider, clock, signal } = context;
   let askedAt: number | undefined;
   let notFoundSince: number | undefined;
   for (let attempt = 1; ; attempt++) {
     try {
       if (askedAt === undefined || clock.now() - askedAt >= REPEAT_MS) {
+        if (askedAt === undefined && !(await mayEnd())) return "left";
         await provider.destroy(id, signal);
         askedAt = clock.now();
         context.waiting(`machine ${id} to end`);
       }
       const { phase } = await provider.describe(id, signal);
-      if (phase === "gone") return;
+      if (phase === "gone") return "gone";
       notFoundSince = undefined;
       attempt = 0;
       await clock.sleep(interval(clock.now() - askedAt), signal);
@@ -155,7 +186,7 @@ async function end(context: StopContext, id: string): Promise<void> {
         notFoundSince ??= clock.now();
         if (clock.now() - notFoundSince >= NOT_FOUND_MS) {
           context.warning(`machine ${id} has not been known to the cloud for two minutes: taken as gone`);
-          return;
+          return "gone";
         }
       }
       await failed(context, error, attempt, id);

@@ -184,6 +184,8 @@ export function createSurvey(options: SurveyOptions): Survey {
         const reason = `${file} does not read as the record of a machine, and is left alone: look for machines it may mean`;
         events.emit({ type: "server.warning", reason });
       }
+      // Of a group, the others may be gone for good, and what they left is then ended by whoever is there.
+      for (const context of contexts.values()) if (context.group !== undefined) begin(context);
       for (const record of records) {
         const context = contexts.get(record.target);
         if (context) {

@@ -17,8 +17,10 @@ import type { StopContext } from "./stop.ts";
 /** How long the cloud may take to show a note to the others. */
 const SHOWN_MS = 2_000;
 /** Between a look at the leases and the end of the machine nothing may happen that takes this long, such as a laptop's sleep. */
-const LOOK_IS_GOOD_MS = 20_000;
+const LOOK_IS_GOOD_MS = 10_000;
 const LOOK_MS = 1_000;
+/** "Not found" proves nothing before this. */
+const MISSING_MS = 60_000;
 const DAY_MS = 86_400_000;
 /** Starts of one target on one day have numbers of their own, so that a server that knows none begins near the right one. */
 const STARTS_A_DAY = 10_000;
@@ -64,21 +66,17 @@ export async function giveShareBack(
   id: string,
 ): Promise<"end" | "left"> {
   const { provider, clock, signal } = context;
+  let missingSince: number | undefined;
   for (let attempt = 1; ; attempt++) {
     try {
       const said = clock.now();
-      const gone = await provider
-        .annotate(id, { [NOTE.stopping]: stoppingNote(server, said), [leaseNote(server)]: undefined }, signal)
-        .then(
-          () => false,
-          (error: unknown) => unlessGone(error, context),
-        );
-      if (gone) return "end"; // which proves it
+      const notes = { [NOTE.stopping]: stoppingNote(server, said), [leaseNote(server)]: undefined };
+      await provider.annotate(id, notes, signal).catch((error: unknown) => unlessForbidden(error, context));
       await clock.sleep(SHOWN_MS, signal);
       const machine = await provider.describe(id, signal);
+      missingSince = undefined;
       if (machine.phase === "gone") return "end";
-      const others = otherHolders(machine, server, clock.now());
-      if (others.length > 0) {
+      if (otherHolders(machine, server, clock.now()).length > 0) {
         await provider.annotate(id, { [NOTE.stopping]: undefined }, signal);
         return "left";
       }
@@ -86,19 +84,19 @@ export async function giveShareBack(
     } catch (cause) {
       signal.throwIfAborted();
       const error = asLazysshError(cause);
-      if (error.code === "MACHINE_NOT_FOUND") return "end";
+      missingSince = error.code === "MACHINE_NOT_FOUND" ? (missingSince ?? clock.now()) : undefined;
+      // The cloud's lists may be behind; when it is really gone, whoever ends it finds that out.
+      if (missingSince !== undefined && clock.now() - missingSince > MISSING_MS) return "end";
       context.failing({ error, attempt, machine: id });
       await clock.sleep(backoffMs(attempt), signal);
     }
   }
 }
 
-function unlessGone(error: unknown, { warning }: StopContext): boolean {
-  if (error instanceof LazysshError && error.code === "MACHINE_NOT_FOUND") return true;
+/** Not being allowed to say so is no reason to leave a machine running that nobody says to need. */
+function unlessForbidden(error: unknown, { warning }: StopContext): void {
   if (!(error instanceof LazysshError) || error.code !== "NOT_PERMITTED") throw error;
-  // Not being allowed to say so is no reason to leave a machine running that nobody says to need.
   warning(error.message);
-  return false;
 }
 
 /** Of several machines of one target the one that all servers choose. */
