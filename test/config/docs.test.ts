@@ -36,7 +36,7 @@ test.each(snippets.filter(({ text }) => /^(?:server|target|locals|variable)\b/m.
     // Keys in files of the reader's are stood in for by ours.
     const keyed = text
       .replace(/file\("[^"]*\.pub"\)/g, `"${authorizedKey}"`)
-      .replace(/host_key += file\("[^"]*"\)/g, `host_key = <<KEY\n${hostKey}\nKEY`);
+      .replace(/(host_key|private_key) += file\("[^"]*"\)/g, `$1 = <<KEY\n${hostKey}\nKEY`);
     const whole = /^server\b/m.test(keyed) ? keyed : server + keyed;
     expect(load(whole).diagnostics.filter(({ severity }) => severity === "error")).toEqual([]);
   },
