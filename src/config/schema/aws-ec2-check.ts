@@ -1,5 +1,6 @@
 import type { Decoder } from "../decode/decoder.ts";
 import type { Ec2Section } from "./aws-ec2.ts";
+import { checkDeadMan } from "./dead-man-check.ts";
 import { checkMachine } from "./machine-check.ts";
 
 const VOLUME_ID = /^vol-[0-9a-z]+$/i;
@@ -15,6 +16,7 @@ export function checkAwsEc2(section: Ec2Section, decoder: Decoder): void {
   checkImage(section, decoder);
   checkNetwork(section, decoder);
   checkSpot(section, decoder);
+  checkDeadMan(section, decoder);
   if (
     values.attachVolumes[0] &&
     values.placement[0]?.values.availabilityZone === undefined &&

@@ -1,3 +1,5 @@
+import { mergeDeadMan } from "../dead-man/merge.ts";
+import type { Merge } from "../dead-man/mime.ts";
 import { blocks, defaulted, optional, requiredUnless, type Section } from "../decode/row.ts";
 import { boolean, listOf, mapOf, no, ok, oneOf, oneOrMore, refined, text } from "../decode/value-type.ts";
 import type { AwsEc2Target } from "../types.ts";
@@ -137,7 +139,19 @@ export const awsEc2Table = {
 
 export type Ec2Section = Section<typeof awsEc2Table>;
 
-export function awsEc2Target(name: string, { values }: Ec2Section): AwsEc2Target {
+/** People may log in here though another port says when the machine is ready. */
+const SSH_PORT = 22;
+
+/** User data with what `dead_man` puts into it; undefined without `dead_man`. */
+export function armedUserData({ values }: Ec2Section): Merge | undefined {
+  const { deadManMs, userData: given, checkPort } = values;
+  return deadManMs === undefined
+    ? undefined
+    : mergeDeadMan(given, { ms: deadManMs, ports: [SSH_PORT, checkPort] });
+}
+
+export function awsEc2Target(name: string, section: Ec2Section): AwsEc2Target {
+  const { values } = section;
   const {
     placement,
     images,
@@ -150,10 +164,12 @@ export function awsEc2Target(name: string, { values }: Ec2Section): AwsEc2Target
     ...plain
   } = values;
   const launchTemplate = launchTemplates[0]?.values;
+  const armed = armedUserData(section);
   return {
     type: "aws_ec2",
     name,
     ...machineFields(plain),
+    userData: armed && "text" in armed ? armed.text : plain.userData,
     instanceTypes: instanceTypes ?? [],
     spot: spots[0]?.values,
     image: images[0]?.values,
