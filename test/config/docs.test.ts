@@ -17,7 +17,11 @@ const examples = readdirSync("examples")
   .map((name) => `examples/${name}`);
 
 test.each(examples)("%s loads without errors", async (file) => {
-  const env = { LAZYSSH_HOST_KEY: hostKey, LAZYSSH_AUTHORIZED_KEY: authorizedKey };
+  const env = {
+    LAZYSSH_HOST_KEY: hostKey,
+    LAZYSSH_AUTHORIZED_KEY: authorizedKey,
+    LAZYSSH_BEFORE_STOP_KEY: hostKey,
+  };
   const { config, diagnostics } = await loadConfig({ file, env });
   expect(diagnostics).toEqual([]);
   expect(config?.targets.length).toBeGreaterThan(0);
