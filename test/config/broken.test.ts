@@ -268,6 +268,63 @@ describe("meaning", () => {
       at(1, 22, "Missing required argument"),
       at(2, 3, "Unsupported argument"),
     ],
+    ["no instance type", ec2("").replace('"t4g.nano"', "[]"), at(3, 19, TYPE)],
+    ["an instance type twice", ec2("").replace('"t4g.nano"', '["a", "b", "a"]'), at(3, 19, TYPE)],
+    ["an empty instance type", ec2("").replace('"t4g.nano"', '["a", ""]'), at(3, 19, TYPE)],
+    ["an object for a subnet", ec2("  subnet_id = {}\n"), at(5, 15, TYPE)],
+    ["a list in a list of subnets", ec2('  subnet_id = [["a"]]\n'), at(5, 15, TYPE)],
+    ["an idle timeout of nothing", ec2('  idle_timeout = "0s"\n'), at(5, 18, TYPE)],
+    ["no machine at all", ec2("  shared = false\n  max_machines = 0\n"), at(6, 18, TYPE)],
+    ["a negative price", ec2("  hourly_price = -0.1\n"), at(5, 18, TYPE)],
+    ["a word for a price", ec2('  hourly_price = "cheap"\n'), at(5, 18, TYPE)],
+    ["a stop mode of no choice", ec2('  stop_mode = "sleep"\n'), at(5, 15, TYPE)],
+    [
+      "a stop mode for machines that nobody comes back to",
+      ec2('  shared = false\n  stop_mode = "stop"\n'),
+      at(6, 15, "Conflicting configuration arguments"),
+    ],
+    ["a budget of nothing", ec2("  budget { hours_per_day = 0 }\n"), at(5, 28, TYPE)],
+    [
+      "a budget beyond the day",
+      ec2("  budget { hours_per_day = 24.1 }\n"),
+      at(5, 28, "Budget that is never used up"),
+    ],
+    [
+      "a budget beyond the days of all machines",
+      ec2("  shared = false\n  max_machines = 2\n  budget { hours_per_day = 49 }\n"),
+      at(7, 28, "Budget that is never used up"),
+    ],
+    ["a budget without hours", ec2("  budget {}\n"), at(5, 10, "Missing required argument")],
+    [
+      "two budgets",
+      ec2("  budget { hours_per_day = 1 }\n  budget { hours_per_day = 2 }\n"),
+      at(6, 3, "Too many budget blocks"),
+    ],
+    [
+      "before_stop without commands or a key",
+      ec2("  before_stop {}\n"),
+      at(5, 15, "Missing required argument"),
+      at(5, 15, "Missing required argument"),
+    ],
+    [
+      "before_stop with nothing to run, a public key for a private one, and no time",
+      ec2(
+        `  before_stop {\n    commands = []\n    private_key = "${authorizedKey}"\n    host_key = "x"\n    timeout = "0"\n    user = ""\n  }\n`,
+      ),
+      at(6, 16, TYPE),
+      at(7, 19, TYPE),
+      at(8, 16, TYPE),
+      at(9, 15, TYPE),
+      at(10, 12, TYPE),
+    ],
+    ["a spot price of nothing", ec2("  spot { max_price = 0 }\n"), at(5, 22, TYPE)],
+    ["a spot price in dollars", ec2('  spot { max_price = "$0.05" }\n'), at(5, 22, TYPE)],
+    ["a fallback of no choice", ec2('  spot { fallback = "always" }\n'), at(5, 21, TYPE)],
+    [
+      "a spot instance that is to be stopped",
+      ec2('  stop_mode = "stop"\n  spot {}\n'),
+      at(6, 3, "Conflicting configuration arguments"),
+    ],
     ["a second server", "server {}\n", at(1, 1, "Duplicate server block")],
     [
       "a function misspelt",
@@ -291,6 +348,11 @@ describe("meaning", () => {
       "2:12 Incorrect attribute value type",
     ],
     ["an empty state_dir", 'state_dir = ""', "2:15 Incorrect attribute value type"],
+    ["a group with a space", 'group = "my home"', "2:11 Incorrect attribute value type"],
+    ["an empty group", 'group = ""', "2:11 Incorrect attribute value type"],
+    ["a group too long", `group = "${"g".repeat(65)}"`, "2:11 Incorrect attribute value type"],
+    ["no machines at all", "max_machines = 0", "2:18 Incorrect attribute value type"],
+    ["metrics without port", 'metrics = "localhost"', "2:13 Incorrect attribute value type"],
   ])("%s", (_what, line, expected) => {
     expect(places(load(server.replace("server {", `server {\n  ${line}`)))).toContain(expected);
   });
@@ -332,6 +394,20 @@ describe("hints", () => {
     expect(detail(ec2('  tags = { "aws:x" = "y" }\n'))).toContain(
       'Keys that start with "aws:" are reserved.',
     );
+  });
+
+  test("what is twice in a list is named", () => {
+    expect(detail(ec2('  subnet_id = ["a", "b", "a"]\n'))).toContain("Item 3: It is in the list already.");
+    expect(detail(ec2('  before_stop { commands = [["sync"], []] }\n'))).toContain(
+      'Item 2: A command is a list such as ["zpool", "export", "tank"]',
+    );
+  });
+
+  test("a decimal out of range is answered with the range", () => {
+    expect(detail(ec2("  hourly_price = -0.1\n"))).toContain(
+      "must be between 0 and 1000000 inclusive (this is -0.1)",
+    );
+    expect(detail(ec2("  budget { hours_per_day = 0 }\n"))).toContain("must be above 0 and at most 24000");
   });
 
   test("a number out of range is answered with the range", () => {

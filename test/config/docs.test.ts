@@ -17,7 +17,11 @@ const examples = readdirSync("examples")
   .map((name) => `examples/${name}`);
 
 test.each(examples)("%s loads without errors", async (file) => {
-  const env = { LAZYSSH_HOST_KEY: hostKey, LAZYSSH_AUTHORIZED_KEY: authorizedKey };
+  const env = {
+    LAZYSSH_HOST_KEY: hostKey,
+    LAZYSSH_AUTHORIZED_KEY: authorizedKey,
+    LAZYSSH_BEFORE_STOP_KEY: hostKey,
+  };
   const { config, diagnostics } = await loadConfig({ file, env });
   expect(diagnostics).toEqual([]);
   expect(config?.targets.length).toBeGreaterThan(0);
@@ -36,7 +40,7 @@ test.each(snippets.filter(({ text }) => /^(?:server|target|locals|variable)\b/m.
     // Keys in files of the reader's are stood in for by ours.
     const keyed = text
       .replace(/file\("[^"]*\.pub"\)/g, `"${authorizedKey}"`)
-      .replace(/host_key += file\("[^"]*"\)/g, `host_key = <<KEY\n${hostKey}\nKEY`);
+      .replace(/(host_key|private_key) += file\("[^"]*"\)/g, `$1 = <<KEY\n${hostKey}\nKEY`);
     const whole = /^server\b/m.test(keyed) ? keyed : server + keyed;
     expect(load(whole).diagnostics.filter(({ severity }) => severity === "error")).toEqual([]);
   },

@@ -47,6 +47,13 @@ test.each<[string, string]>([
     "it is given for the user's key",
     text.replace("authorized_key", "authorized_kye").replace("host_key", "authorized_key"),
   ],
+  [
+    "it is given for before_stop, and more is wrong there",
+    text.replace(
+      "image_id",
+      `before_stop {\n    commands = []\n    private_key = <<KEY\n${hostKey}\nKEY x\n  }\n  image_id`,
+    ),
+  ],
   ["it is given for listen", text.replace("host_key", "listen")],
   ["a template begins within", text.replace(/\n(?=[A-Za-z0-9]{20})/, "\n${")],
   [

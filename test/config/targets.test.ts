@@ -14,9 +14,11 @@ const bare = {
   associatePublicIpAddress: undefined,
   metadataOptions: { httpTokens: "required", httpPutResponseHopLimit: undefined, httpEndpoint: undefined },
   tags: {},
-  instanceType: "t4g.nano",
+  instanceTypes: ["t4g.nano"],
   keyName: "k",
-  subnetId: undefined,
+  subnetIds: [],
+  spot: undefined,
+  deadManMs: undefined,
   userData: undefined,
   iamInstanceProfile: undefined,
   profile: undefined,
@@ -32,6 +34,12 @@ const bare = {
   lingerMs: 0,
   bootTimeoutMs: 300_000,
   maxLifetimeMs: undefined,
+  idleTimeoutMs: undefined,
+  maxMachines: undefined,
+  budgetMsPerDay: undefined,
+  beforeStop: undefined,
+  stopMode: "terminate",
+  hourlyPrice: undefined,
 };
 
 describe("server", () => {
@@ -58,6 +66,20 @@ describe("server", () => {
       server.replace("server {", `server {\n  listen = "${listen}"\n  state_dir = "/s"`),
     );
     expect(config?.server).toMatchObject({ listen: { host, port }, stateDir: "/s" });
+  });
+
+  test("has a group, a limit and an address for metrics when they are given", () => {
+    const text = '  group = "home_1.a-b"\n  max_machines = 5\n  metrics = "localhost:9922"\n';
+    expect(load(server).config?.server).toMatchObject({
+      group: undefined,
+      maxMachines: undefined,
+      metrics: undefined,
+    });
+    expect(load(server.replace("{\n", `{\n${text}`)).config?.server).toMatchObject({
+      group: "home_1.a-b",
+      maxMachines: 5,
+      metrics: { host: "localhost", port: 9922 },
+    });
   });
 
   test("an indented key in a heredoc is a key, CRLF line ends too", () => {
@@ -116,6 +138,25 @@ describe("aws_ec2", () => {
   linger               = "0s"
   boot_timeout         = "10m"
   max_lifetime         = "12h"
+  idle_timeout         = "30m"
+  max_machines         = 3
+  hourly_price         = 0.0042
+  budget {
+    hours_per_day = 1.5
+  }
+  before_stop {
+    commands    = [["zpool", "export", "tank"], ["sync"]]
+    user        = "admin"
+    private_key = <<-KEY
+      ${hostKey.replaceAll("\n", "\n      ")}
+    KEY
+    host_key    = "${authorizedKey}"
+    timeout     = "5m"
+  }
+  spot {
+    max_price = 0.0500
+    fallback  = "on-demand"
+  }
   ebs_block_device {
     device_name           = "/dev/xvda"
     delete_on_termination = true
@@ -151,7 +192,7 @@ describe("aws_ec2", () => {
 `);
     expect(all).toEqual({
       ...bare,
-      subnetId: "subnet-1",
+      subnetIds: ["subnet-1"],
       securityGroupIds: ["sg-1", "sg-2"],
       tags: { Name: "tape", project: "backup", year: "2026" },
       associatePublicIpAddress: true,
@@ -167,6 +208,22 @@ describe("aws_ec2", () => {
       shared: false,
       bootTimeoutMs: 600_000,
       maxLifetimeMs: 43_200_000,
+      idleTimeoutMs: 1_800_000,
+      maxMachines: 3,
+      hourlyPrice: 0.0042,
+      budgetMsPerDay: 5_400_000,
+      beforeStop: {
+        commands: [["zpool", "export", "tank"], ["sync"]],
+        user: "admin",
+        privateKey: `${hostKey}\n`,
+        hostKey: {
+          type: "ssh-ed25519",
+          blob: Buffer.from(authorizedKey.split(" ")[1] ?? "", "base64"),
+          comment: "dana@laptop",
+        },
+        timeoutMs: 300_000,
+      },
+      spot: { maxPrice: "0.05", fallback: "on-demand" },
       availabilityZone: "us-west-2d",
       ebsBlockDevices: [
         {
@@ -238,6 +295,20 @@ describe("aws_ec2", () => {
     ["tags = { on = true }", { tags: { on: "true" } }],
     ['associate_public_ip_address = "false"', { associatePublicIpAddress: false }],
     ["metadata_options {}", {}],
+    ['instance_type = ["c7g.large", "c6g.large"]', { instanceTypes: ["c7g.large", "c6g.large"] }],
+    ["instance_type = 4", { instanceTypes: ["4"] }],
+    ['subnet_id = ["subnet-1", "subnet-2"]', { subnetIds: ["subnet-1", "subnet-2"] }],
+    ["subnet_id = 1", { subnetIds: ["1"] }],
+    ["subnet_id = null", { subnetIds: [] }],
+    ["spot {}", { spot: { maxPrice: undefined, fallback: "none" } }],
+    ['spot { max_price = "0.0500" }', { spot: { maxPrice: "0.0500", fallback: "none" } }],
+    ['spot { fallback = "none" }', { spot: { maxPrice: undefined, fallback: "none" } }],
+    ['stop_mode = "stop"', { stopMode: "stop" }],
+    ['stop_mode = "hibernate"', { stopMode: "hibernate" }],
+    ["hourly_price = 0", { hourlyPrice: 0 }],
+    ['hourly_price = "1.25"', { hourlyPrice: 1.25 }],
+    ["budget { hours_per_day = 24 }", { budgetMsPerDay: 86_400_000 }],
+    ['budget { hours_per_day = ".5" }', { budgetMsPerDay: 1_800_000 }],
     [
       "metadata_options { http_put_response_hop_limit = 64 }",
       {
@@ -246,7 +317,22 @@ describe("aws_ec2", () => {
     ],
     [`user_data = "${"é".repeat(8192)}"`, { userData: "é".repeat(8192) }],
   ])("%s", (line, expected) => {
-    expect(ec2(`  ${line}\n`)).toEqual({ ...bare, ...expected });
+    // What is given here takes the place of what is required.
+    const others = required.replace(/^.*instance_type.*\n/m, line.startsWith("instance_type") ? "" : "$&");
+    expect(target(`target "a" "aws_ec2" {\n${others}  ${line}\n}\n`)).toEqual({ ...bare, ...expected });
+  });
+
+  test("before_stop has the defaults of all that is not required", () => {
+    const keyed = `  before_stop {\n    commands = [["sync"]]\n    private_key = <<KEY\n${hostKey}\nKEY\n  }\n`;
+    expect(ec2(keyed)).toMatchObject({
+      beforeStop: {
+        commands: [["sync"]],
+        user: "root",
+        privateKey: `${hostKey}\n`,
+        hostKey: undefined,
+        timeoutMs: 120_000,
+      },
+    });
   });
 
   test("an image may be a search, instead of image_id", () => {
@@ -270,7 +356,7 @@ describe("aws_ec2", () => {
     const left = {
       ...bare,
       imageId: undefined,
-      instanceType: undefined,
+      instanceTypes: [],
       keyName: undefined,
       metadataOptions: undefined,
     };
@@ -313,7 +399,7 @@ target "a" "aws_ec2" {
     expect(diagnostics).toEqual([]);
     expect(config?.targets[0]).toMatchObject({
       imageId: "ami-2",
-      instanceType: "t4g.nano",
+      instanceTypes: ["t4g.nano"],
       availabilityZone: "us-west-2d",
     });
     expect(places(load(text, { vars: { zone: "z", zoen: "z" } }))).toEqual([
@@ -333,6 +419,19 @@ describe("warnings", () => {
   test("linger of machines that are not shared", () => {
     expect(warnings(`target "a" "aws_ec2" {\n${required}  shared = false\n  linger = "5m"\n}\n`)).toEqual([
       "warning: Argument without effect",
+    ]);
+  });
+
+  test("a number of machines where there is one", () => {
+    expect(warnings(`target "a" "aws_ec2" {\n${required}  max_machines = 2\n}\n`)).toEqual([
+      "warning: Argument without effect",
+    ]);
+  });
+
+  test("a volume and several subnets", () => {
+    const subnets = '  subnet_id = ["subnet-1", "subnet-2"]\n';
+    expect(warnings(`target "a" "aws_ec2" {\n${required}${subnets}${attach}}\n`)).toEqual([
+      "warning: The machine may start in another zone than its volume",
     ]);
   });
 

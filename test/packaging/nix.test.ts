@@ -1,27 +1,16 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect } from "vitest";
+import { nixInstantiate } from "../harness/nix.ts";
 import { requires } from "../harness/requires.ts";
-import { run } from "./programs.ts";
 import { unitSections } from "./unit-file.ts";
 
 const itWith = requires("nix-instantiate");
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const store = mkdtempSync(join(tmpdir(), "lazyssh-nix-"));
 afterAll(() => rmSync(store, { recursive: true, force: true }));
-
-/** Nix with a store of its own: no daemon, no network, nothing of the machine's configuration. */
-async function nixInstantiate(...args: readonly string[]): Promise<string> {
-  const dirs = Object.fromEntries(
-    ["STORE", "STATE", "LOG", "CONF"].map((name) => [`NIX_${name}_DIR`, join(store, name.toLowerCase())]),
-  );
-  const conf = join(store, "conf");
-  mkdirSync(conf, { recursive: true });
-  writeFileSync(join(conf, "nix.conf"), "build-users-group =\nsubstituters =\n");
-  return run("nix-instantiate", args, { env: { ...dirs, NIX_REMOTE: "local" } });
-}
 
 /** An expression with `flake` (its outputs, with the stub of nixpkgs), `lib` and `pkgs` in scope, as JSON. */
 async function evaluate(expression: string): Promise<unknown> {
@@ -37,13 +26,13 @@ async function evaluate(expression: string): Promise<unknown> {
       }).config;
     in
     ${expression}`;
-  return JSON.parse(await nixInstantiate("--eval", "--strict", "--json", "--expr", scope));
+  return JSON.parse(await nixInstantiate(store, "--eval", "--strict", "--json", "--expr", scope));
 }
 
 describe("the flake", () => {
   itWith("parses, with everything it is made of", async () => {
     const files = readdirSync(join(root, "nix")).map((name) => join(root, "nix", name));
-    await nixInstantiate("--parse", join(root, "flake.nix"), ...files);
+    await nixInstantiate(store, "--parse", join(root, "flake.nix"), ...files);
   });
 
   itWith(

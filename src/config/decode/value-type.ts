@@ -53,6 +53,28 @@ export function wholeNumber(least: number, most: number): ValueType<number> {
   };
 }
 
+export type Bounds = { readonly most: number } & ({ readonly least: number } | { readonly above: number });
+
+/** A number with or without a fraction; a string that is one will do. */
+export function decimal(bounds: Bounds): ValueType<number> {
+  const range =
+    "least" in bounds
+      ? `between ${bounds.least} and ${bounds.most} inclusive`
+      : `above ${bounds.above} and at most ${bounds.most}`;
+  return {
+    name: "number",
+    convert: (value) => {
+      const given = toNumber(value);
+      if (given === undefined) return no(`A number is needed; this is ${quoted(value)}.`);
+      const amount = Number(formatDecimal(given));
+      const enough = "least" in bounds ? amount >= bounds.least : amount > bounds.above;
+      if (enough && amount <= bounds.most) return ok(amount);
+      const shown = value.sensitive ? "" : ` (this is ${shortened(formatDecimal(given))})`;
+      return no(`The value must be ${range}${shown}.`);
+    },
+  };
+}
+
 /** A string that must be one of a few. */
 export function oneOf<T extends string>(...choices: readonly T[]): ValueType<T> {
   const list = choices.map((choice) => `"${choice}"`).join(", ");
@@ -77,6 +99,18 @@ export function listOf<T>(item: ValueType<T>): ValueType<readonly T[]> {
       return ok(items);
     },
   };
+}
+
+/** One item, or a list of one or more, none of them twice: always a list. */
+export function oneOrMore<T extends string>(item: ValueType<T>, each = item): ValueType<readonly T[]> {
+  const list = refined(listOf(each), "list", (items) => {
+    if (items.length === 0) return no("There must be at least one in the list.");
+    const again = items.findIndex((one, index) => items.indexOf(one) < index);
+    return again === -1 ? ok(items) : no(`Item ${again + 1}: It is in the list already.`);
+  });
+  const name = `${item.name} or list of ${item.name}s`;
+  const one = refined(item, name, (value) => ok<readonly T[]>([value]));
+  return { name, convert: (value) => (value.kind === "tuple" ? list : one).convert(value) };
 }
 
 /** An object whose values are all of one type, in the order of their keys. */

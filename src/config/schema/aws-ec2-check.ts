@@ -1,5 +1,7 @@
 import type { Decoder } from "../decode/decoder.ts";
 import type { Ec2Section } from "./aws-ec2.ts";
+import { checkDeadMan } from "./dead-man-check.ts";
+import { checkMachine } from "./machine-check.ts";
 
 const VOLUME_ID = /^vol-[0-9a-z]+$/i;
 const GROUP_ID = /^sg-[0-9a-z]+$/i;
@@ -10,25 +12,28 @@ const GROUP_ID = /^sg-[0-9a-z]+$/i;
  */
 export function checkAwsEc2(section: Ec2Section, decoder: Decoder): void {
   const { values } = section;
+  checkMachine(section, decoder);
   checkImage(section, decoder);
   checkNetwork(section, decoder);
-  if (!values.shared && values.lingerMs > 0) {
-    decoder.warning(
-      section.span("lingerMs"),
-      "Argument without effect",
-      '"linger" has no effect with shared = false: a machine of one connection ends with it.',
-    );
-  }
+  checkSpot(section, decoder);
+  checkDeadMan(section, decoder);
   if (
     values.attachVolumes[0] &&
     values.placement[0]?.values.availabilityZone === undefined &&
-    values.subnetId === undefined &&
+    values.subnetIds.length === 0 &&
     values.launchTemplates.length === 0
   ) {
     decoder.warning(
       values.attachVolumes[0].header,
       "The machine may start in another zone than its volume",
       'A volume can only be attached within its zone. Add placement { availability_zone = "…" } or a subnet_id.',
+    );
+  }
+  if (values.attachVolumes.length > 0 && values.subnetIds.length > 1) {
+    decoder.warning(
+      section.span("subnetIds"),
+      "The machine may start in another zone than its volume",
+      "A volume can only be attached within its zone: all of these subnets must be in it.",
     );
   }
   for (const device of values.ebsBlockDevices) {
@@ -116,4 +121,14 @@ function checkNetwork(section: Ec2Section, decoder: Decoder): void {
       'Ids of security groups are needed, such as "sg-0123456789abcdef0"; names will not do.',
     );
   }
+}
+
+function checkSpot({ values }: Ec2Section, decoder: Decoder): void {
+  const [spot] = values.spots;
+  if (!spot || values.stopMode === "terminate") return;
+  decoder.error(
+    spot.header,
+    "Conflicting configuration arguments",
+    `A spot instance of lazyssh's cannot be stopped and started again, which stop_mode = "${values.stopMode}" asks for. Leave one of them out.`,
+  );
 }

@@ -1,14 +1,23 @@
-import { blocks, defaulted, optional, required, requiredUnless, type Section } from "../decode/row.ts";
-import { boolean, listOf, mapOf, no, ok, oneOf, refined, text, wholeNumber } from "../decode/value-type.ts";
-import type { AwsEc2Target, MetadataOptions } from "../types.ts";
-import { machineTable } from "./machine.ts";
+import { mergeDeadMan } from "../dead-man/merge.ts";
+import type { Merge } from "../dead-man/mime.ts";
+import { blocks, defaulted, optional, requiredUnless, type Section } from "../decode/row.ts";
+import { boolean, listOf, mapOf, no, ok, oneOf, oneOrMore, refined, text } from "../decode/value-type.ts";
+import type { AwsEc2Target } from "../types.ts";
+import {
+  attachVolumeTable,
+  ebsBlockDeviceTable,
+  imageTable,
+  launchTemplateTable,
+  METADATA_DEFAULT,
+  metadataOptionsTable,
+  placementTable,
+  spotTable,
+} from "./aws-ec2-blocks.ts";
+import { positiveDuration, word } from "./common.ts";
+import { machineFields, machineTable } from "./machine.ts";
 
-const LARGEST_INT32 = 2_147_483_647;
-const LARGEST_USER_DATA = 16_384;
-
-const word = refined(text, "string", (given) =>
-  given.trim() === "" ? no("It must not be empty.") : ok(given),
-);
+/** Source: EC2 user guide, "Run commands when you launch an EC2 instance with user data input". */
+export const LARGEST_USER_DATA = 16_384;
 
 const userData = refined(text, "string", (given) => {
   const bytes = Buffer.byteLength(given);
@@ -20,16 +29,6 @@ const url = refined(text, "URL", (given) =>
   /^https?:\/\/[^/]/.test(given) && URL.canParse(given)
     ? ok(given)
     : no('A URL is needed, such as "https://ec2.example.com" or "http://127.0.0.1:4566".'),
-);
-
-const owner = refined(word, "string", (given) =>
-  /^\d+$/.test(given) && given.length !== 12
-    ? no("The id of an AWS account has 12 digits. In quotes, a zero in front of it stays.")
-    : ok(given),
-);
-
-const owners = refined(listOf(owner), "list of strings", (given) =>
-  given.length === 0 ? no("Anybody may give an image any name: say whose it must be.") : ok(given),
 );
 
 /** EC2 allows 50 on a resource; some are lazyssh's own. Source: EC2 user guide, "Tag restrictions". */
@@ -51,92 +50,12 @@ const tags = refined(mapOf(text), "map of strings", (given) => {
   return ok(Object.fromEntries(given));
 });
 
-/** `ebs_block_device { … }` */
-export const ebsBlockDeviceTable = {
-  deviceName: required(
-    "device_name",
-    word,
-    "name of the device, such as `/dev/xvda` for the root volume of many images.",
-  ),
-  deleteOnTermination: optional(
-    "delete_on_termination",
-    boolean,
-    "whether the volume goes away with the machine.",
-  ),
-  encrypted: optional("encrypted", boolean, "whether the volume is encrypted."),
-  kmsKeyId: optional("kms_key_id", text, "KMS key to encrypt it with."),
-  snapshotId: optional("snapshot_id", text, "snapshot it is made from."),
-  volumeSize: optional("volume_size", wholeNumber(1, LARGEST_INT32), "size in GiB."),
-  volumeType: optional("volume_type", text, "`gp3`, `gp2`, `io1`, `io2`, `st1`, `sc1` or `standard`."),
-  iops: optional(
-    "iops",
-    wholeNumber(0, LARGEST_INT32),
-    "I/O operations per second; needed with `io1` and `io2`.",
-  ),
-  throughput: optional(
-    "throughput",
-    wholeNumber(1, LARGEST_INT32),
-    "MiB per second; only volumes of type `gp3` have it.",
-  ),
-};
+/** A guest that looks once a minute, and a server that may be busy for a while, want some room. */
+const SHORTEST_DEAD_MAN_MS = 300_000;
 
-/** `attach_volume { … }` */
-export const attachVolumeTable = {
-  deviceName: required("device_name", word, "name of the device, such as `/dev/sdf`."),
-  volumeId: required("volume_id", text, "the volume. It must be in the zone that the machine starts in."),
-};
-
-/** `placement { … }` */
-export const placementTable = {
-  availabilityZone: optional("availability_zone", text, "zone to start in, such as `us-west-2d`."),
-};
-
-/** `image { … }` */
-export const imageTable = {
-  owners: required("owners", owners, "account ids, or `self`, `amazon`, `aws-marketplace`."),
-  name: required("name", word, "name of the image; `*` and `?` stand for any characters and for any one."),
-  mostRecent: defaulted(
-    "most_recent",
-    boolean,
-    false,
-    "false",
-    "of several take the one made last; otherwise there must be exactly one.",
-  ),
-};
-
-/** `launch_template { … }` */
-export const launchTemplateTable = {
-  id: optional("id", word, "id of the template; this or its name is needed."),
-  name: optional("name", word, "name of the template."),
-  version: optional("version", word, "number of the version, `$Latest` or `$Default`."),
-};
-
-/** `metadata_options { … }` */
-export const metadataOptionsTable = {
-  httpTokens: defaulted(
-    "http_tokens",
-    oneOf("required", "optional"),
-    "required",
-    '"required"',
-    "`required` allows IMDSv2 only, `optional` the older version as well.",
-  ),
-  httpPutResponseHopLimit: optional(
-    "http_put_response_hop_limit",
-    wholeNumber(1, 64),
-    "how many hops an answer may go; containers in the machine need 2.",
-  ),
-  httpEndpoint: optional(
-    "http_endpoint",
-    oneOf("enabled", "disabled"),
-    "with `disabled` the machine gets neither user data, nor key pair, nor credentials from it.",
-  ),
-};
-
-const METADATA_DEFAULT: MetadataOptions = {
-  httpTokens: metadataOptionsTable.httpTokens.fallback,
-  httpPutResponseHopLimit: undefined,
-  httpEndpoint: undefined,
-};
+const deadMan = refined(positiveDuration, "duration", (ms) =>
+  ms >= SHORTEST_DEAD_MAN_MS ? ok(ms) : no("It must be 5 minutes at least."),
+);
 
 /** `target "…" "aws_ec2" { … }` */
 export const awsEc2Table = {
@@ -146,14 +65,20 @@ export const awsEc2Table = {
     word,
     "the AMI to start, or `resolve:ssm:` and the name of an SSM parameter that holds its id.",
   ),
-  instanceType: requiredUnless(
+  instanceTypes: requiredUnless(
     ["launch_template"],
     "instance_type",
-    word,
-    "type of the instance, such as `t4g.nano`.",
+    oneOrMore(word),
+    "type of the instance, such as `t4g.nano`; of several the first of which there is capacity.",
   ),
   keyName: requiredUnless(["launch_template"], "key_name", word, "name of the EC2 key pair."),
-  subnetId: optional("subnet_id", text, "subnet to start in; it decides the zone."),
+  subnetIds: defaulted(
+    "subnet_id",
+    oneOrMore(text, word),
+    [],
+    "AWS chooses",
+    "subnet to start in; it decides the zone. Of several the first in which there is capacity.",
+  ),
   securityGroupIds: defaulted(
     "security_group_ids",
     listOf(word),
@@ -174,6 +99,11 @@ export const awsEc2Table = {
     {
       sensitive: true,
     },
+  ),
+  deadManMs: optional(
+    "dead_man",
+    deadMan,
+    "how long the machine runs on when it sees neither an SSH session nor lazyssh; then it powers itself off. Default: for ever.",
   ),
   iamInstanceProfile: optional("iam_instance_profile", text, "name or ARN of the instance profile."),
   profile: optional(
@@ -197,6 +127,7 @@ export const awsEc2Table = {
     "the instance metadata service. Without the block IMDSv2 is required, or the launch template decides.",
     1,
   ),
+  spots: blocks("spot", spotTable, "spare capacity, cheaper, which EC2 may take back.", 1),
   ebsBlockDevices: blocks("ebs_block_device", ebsBlockDeviceTable, "a volume that is made with the machine."),
   placement: blocks("placement", placementTable, "where the machine starts.", 1),
   attachVolumes: blocks(
@@ -208,33 +139,39 @@ export const awsEc2Table = {
 
 export type Ec2Section = Section<typeof awsEc2Table>;
 
-export function awsEc2Target(name: string, { values }: Ec2Section): AwsEc2Target {
+/** People may log in here though another port says when the machine is ready. */
+const SSH_PORT = 22;
+
+/** User data with what `dead_man` puts into it; undefined without `dead_man`. */
+export function armedUserData({ values }: Ec2Section): Merge | undefined {
+  const { deadManMs, userData: given, checkPort } = values;
+  return deadManMs === undefined
+    ? undefined
+    : mergeDeadMan(given, { ms: deadManMs, ports: [SSH_PORT, checkPort] });
+}
+
+export function awsEc2Target(name: string, section: Ec2Section): AwsEc2Target {
+  const { values } = section;
   const {
     placement,
     images,
     launchTemplates,
     metadataOptions,
+    spots,
     ebsBlockDevices,
     attachVolumes,
-    instanceType,
-    subnetId,
+    instanceTypes,
     ...plain
   } = values;
   const launchTemplate = launchTemplates[0]?.values;
+  const armed = armedUserData(section);
   return {
     type: "aws_ec2",
     name,
-    ...plain,
-    instanceTypes: instanceType === undefined ? [] : [instanceType],
-    subnetIds: subnetId === undefined ? [] : [subnetId],
-    spot: undefined,
-    deadManMs: undefined,
-    idleTimeoutMs: undefined,
-    maxMachines: undefined,
-    budgetMsPerDay: undefined,
-    beforeStop: undefined,
-    stopMode: "terminate",
-    hourlyPrice: undefined,
+    ...machineFields(plain),
+    userData: armed && "text" in armed ? armed.text : plain.userData,
+    instanceTypes: instanceTypes ?? [],
+    spot: spots[0]?.values,
     image: images[0]?.values,
     launchTemplate,
     // What a template is for is to say such things.
