@@ -5,11 +5,11 @@ import { createAwsEc2Provider } from "../../../src/providers/aws-ec2/provider.ts
 import { createRedact } from "../../../src/providers/aws-ec2/redact.ts";
 import { type ErrorCode, LazysshError } from "../../../src/util/errors.ts";
 import { ec2Failure, type ScriptedEc2, startScriptedEc2 } from "../../harness/scripted-ec2.ts";
-import { describeInstancesXml, failureOf, isolateSdk, never, targetWith } from "./fixture.ts";
+import { describeInstancesXml, failureOf, isolateSdk, never, order, targetWith } from "./fixture.ts";
 
 const userData = "#cloud-config\nSSH_HOST_ED25519_KEY:-----BEGIN OPENSSH PRIVATE KEY-----|b3BlbnNzaC1rZXk|\n";
 const launchTemplate = { id: undefined, name: "backup", version: "3" };
-const target = targetWith({ subnetId: "subnet-1", userData, launchTemplate, securityGroupIds: ["sg-1"] });
+const target = targetWith({ subnetIds: ["subnet-1"], userData, launchTemplate, securityGroupIds: ["sg-1"] });
 const call = {
   action: "RunInstances",
   place: "in region us-west-2",
@@ -30,10 +30,7 @@ describe("what EC2 answers, through the SDK", () => {
 
   const create = () =>
     failureOf(
-      createAwsEc2Provider({ ...target, endpoint: ec2.endpoint }, { owner: "o" }).create(
-        { token: "t" },
-        never,
-      ),
+      createAwsEc2Provider({ ...target, endpoint: ec2.endpoint }, { owner: "o" }).create(order("t"), never),
     );
 
   const final = false;
@@ -98,10 +95,10 @@ describe("what EC2 answers, through the SDK", () => {
   ])("%s of what the launch template says names the template", async (name, words) => {
     ec2.on("RunInstances", ec2Failure(name, "in the cloud's words"));
     const provider = createAwsEc2Provider(
-      { ...target, endpoint: ec2.endpoint, imageId: undefined, instanceType: undefined, keyName: undefined },
+      { ...target, endpoint: ec2.endpoint, imageId: undefined, instanceTypes: [], keyName: undefined },
       { owner: "o" },
     );
-    expect((await failureOf(provider.create({ token: "t" }, never))).message).toContain(words);
+    expect((await failureOf(provider.create(order("t"), never))).message).toContain(words);
   });
 
   test("names the permission that the answer names, and leaves its encoded blob out", async () => {

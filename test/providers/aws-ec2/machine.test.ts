@@ -18,7 +18,7 @@ describe("phase", () => {
     ["running", "running"],
     ["shutting-down", "stopping"],
     ["stopping", "stopping"],
-    ["stopped", "stopping"],
+    ["stopped", "resting"],
     ["terminated", "gone"],
     ["rebooting-of-some-other-cloud", "pending"],
   ])("EC2's %s is %s", (state, phase) => {
@@ -32,6 +32,10 @@ describe("phase", () => {
       address: undefined,
       reason: undefined,
       token: undefined,
+      target: undefined,
+      notes: {},
+      notice: undefined,
+      startedAt: undefined,
     });
   });
 });

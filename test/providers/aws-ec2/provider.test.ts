@@ -11,6 +11,7 @@ import {
   instanceXml,
   isolateSdk,
   never,
+  order,
   sdf,
   sdg,
   tagsXml,
@@ -40,7 +41,7 @@ describe("what it says of itself", () => {
     expect(provider({ availabilityZone: "us-west-2d" }).summary).toBe("t4g.nano in us-west-2d");
     expect(provider({ region: undefined }).summary).toBe("t4g.nano in the default region");
     const launchTemplate = { id: "lt-1", name: undefined, version: undefined };
-    expect(provider({ instanceType: undefined, launchTemplate }).summary).toBe(
+    expect(provider({ instanceTypes: [], launchTemplate }).summary).toBe(
       "machine of launch template lt-1 in us-west-2",
     );
     expect(provider().remedy("i-1", "t")).toContain("terminate-instances --instance-ids i-1");
@@ -55,37 +56,41 @@ describe("create", () => {
   test("answers the machine that was ordered", async () => {
     const instance = instanceXml("i-1", "pending", token("t1"));
     ec2.on("RunInstances", ec2Success("RunInstances", `<instancesSet>${instance}</instancesSet>`));
-    expect(await provider().create({ token: "t1" }, never)).toEqual({
+    expect(await provider().create(order("t1"), never)).toEqual({
       id: "i-1",
       phase: "pending",
       address: undefined,
       reason: undefined,
       token: "t1",
+      target: undefined,
+      notes: {},
+      notice: undefined,
+      startedAt: undefined,
     });
   });
 
   test("an answer without an instance is not taken for success, and may have made one", async () => {
     ec2.on("RunInstances", ec2Success("RunInstances", "<instancesSet/>"));
-    const error = await failureOf(provider().create({ token: "t1" }, never));
+    const error = await failureOf(provider().create(order("t1"), never));
     expect(error).toMatchObject({ code: "CLOUD_ERROR", retryable: true });
   });
 
   test("a token that has made a machine with other parameters answers that machine", async () => {
     ec2.on("RunInstances", ec2Failure("IdempotentParameterMismatch", "the arguments were different"));
     ec2.on("DescribeInstances", describeInstancesXml([instanceXml("i-1", "running", token("t1"))]));
-    expect(await provider().create({ token: "t1" }, never)).toMatchObject({ id: "i-1", phase: "running" });
+    expect(await provider().create(order("t1"), never)).toMatchObject({ id: "i-1", phase: "running" });
   });
 
   test("a token whose machine has been terminated answers that it is gone", async () => {
     ec2.on("RunInstances", ec2Failure("IdempotentInstanceTerminated", "has been terminated"));
     ec2.on("DescribeInstances", describeInstancesXml([instanceXml("i-1", "terminated", token("t1"))]));
-    expect(await provider().create({ token: "t1" }, never)).toMatchObject({ id: "i-1", phase: "gone" });
+    expect(await provider().create(order("t1"), never)).toMatchObject({ id: "i-1", phase: "gone" });
   });
 
   test("a spent token whose machine is not seen is an error", async () => {
     ec2.on("RunInstances", ec2Failure("IdempotentParameterMismatch", "the arguments were different"));
     ec2.on("DescribeInstances", describeInstancesXml([]));
-    const error = await failureOf(provider().create({ token: "t1" }, never));
+    const error = await failureOf(provider().create(order("t1"), never));
     expect(error).toMatchObject({ code: "BAD_REQUEST", retryable: false });
   });
 });
@@ -214,7 +219,7 @@ test("every verb rejects with the reason of an aborted signal, and asks nobody",
   const verbs = provider({ attachVolumes: [sdf] });
   const calls = [
     verbs.volumesFree(signal),
-    verbs.create({ token: "t" }, signal),
+    verbs.create(order("t"), signal),
     verbs.find("t", signal),
     verbs.describe("i-1", signal),
     verbs.attach("i-1", signal),

@@ -3,7 +3,7 @@ import type { AwsEc2Target } from "../../../src/config/types.ts";
 import { createAwsEc2Provider } from "../../../src/providers/aws-ec2/provider.ts";
 import { ownFilters, runInstancesInput } from "../../../src/providers/aws-ec2/request.ts";
 import { ec2Success, type ScriptedEc2, startScriptedEc2 } from "../../harness/scripted-ec2.ts";
-import { instanceXml, isolateSdk, never, targetWith } from "./fixture.ts";
+import { instanceXml, isolateSdk, never, order, targetWith } from "./fixture.ts";
 
 let ec2: ScriptedEc2;
 beforeEach(async () => {
@@ -46,7 +46,7 @@ const always = {
 
 test("a minimal target sends what is needed and not one parameter more", async () => {
   const provider = createAwsEc2Provider(targetWith({ endpoint: ec2.endpoint }), { owner: "server-1" });
-  await provider.create({ token: "token-1" }, never);
+  await provider.create(order("token-1"), never);
   expect(ec2.requests.map(({ action, params }) => ({ action, params }))).toEqual([
     { action: "RunInstances", params: always },
   ]);
@@ -55,7 +55,7 @@ test("a minimal target sends what is needed and not one parameter more", async (
 test("every attribute arrives on the wire under its EC2 name", async () => {
   const target = targetWith({
     endpoint: ec2.endpoint,
-    subnetId: "subnet-1",
+    subnetIds: ["subnet-1"],
     userData: "#!/bin/sh\necho grüße > /etc/motd\n",
     iamInstanceProfile: "archiver-role",
     availabilityZone: "us-west-2d",
@@ -85,7 +85,7 @@ test("every attribute arrives on the wire under its EC2 name", async () => {
     ],
     attachVolumes: [{ deviceName: "/dev/sdf", volumeId: "vol-1" }],
   });
-  await createAwsEc2Provider(target, { owner: "server-1" }).create({ token: "token-1" }, never);
+  await createAwsEc2Provider(target, { owner: "server-1" }).create(order("token-1"), never);
   expect(ec2.requests.at(-1)?.params).toEqual({
     ...always,
     SubnetId: "subnet-1",
@@ -111,7 +111,7 @@ async function extraOf(patch: Partial<AwsEc2Target>): Promise<Record<string, str
   const provider = createAwsEc2Provider(targetWith({ endpoint: ec2.endpoint, ...patch }), {
     owner: "server-1",
   });
-  await provider.create({ token: "token-1" }, never);
+  await provider.create(order("token-1"), never);
   const { params = {} } = ec2.requests.at(-1) ?? {};
   const usual: Readonly<Record<string, string>> = always;
   const names = new Set([...Object.keys(params), ...Object.keys(usual)]);
@@ -123,7 +123,7 @@ describe("one attribute alone", () => {
   const groups = { securityGroupIds: ["sg-1", "sg-2"] };
   const fromTemplate = {
     imageId: undefined,
-    instanceType: undefined,
+    instanceTypes: [],
     keyName: undefined,
     metadataOptions: undefined,
   };
@@ -139,7 +139,7 @@ describe("one attribute alone", () => {
     ["security groups", groups, { "SecurityGroupId.1": "sg-1", "SecurityGroupId.2": "sg-2" }],
     [
       "a public address, with subnet and groups in the interface",
-      { associatePublicIpAddress: true, subnetId: "subnet-1", ...groups },
+      { associatePublicIpAddress: true, subnetIds: ["subnet-1"], ...groups },
       {
         "NetworkInterface.1.DeviceIndex": "0",
         "NetworkInterface.1.AssociatePublicIpAddress": "true",
@@ -178,7 +178,7 @@ describe("one attribute alone", () => {
       "a launch template by name, whose type is overridden",
       {
         ...fromTemplate,
-        instanceType: "t4g.nano",
+        instanceTypes: ["t4g.nano"],
         launchTemplate: { id: undefined, name: "backup", version: undefined },
       },
       {
@@ -223,7 +223,7 @@ test("region and credentials of the SDK's chain sign the request", async () => {
   const provider = createAwsEc2Provider(targetWith({ endpoint: ec2.endpoint, region: "eu-north-1" }), {
     owner: "server-1",
   });
-  await provider.create({ token: "token-1" }, never);
+  await provider.create(order("token-1"), never);
   expect(ec2.requests[0]?.authorization).toMatch(
     /Credential=AKIDEXAMPLE\/\d+\/eu-north-1\/ec2\/aws4_request/,
   );
@@ -235,6 +235,7 @@ test("an instance profile may be given by ARN", () => {
     imageId: "ami-1",
     owner: "server-1",
     token: "token-1",
+    notes: {},
   });
   expect(input.IamInstanceProfile).toEqual({ Arn: arn });
 });
