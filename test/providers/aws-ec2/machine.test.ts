@@ -111,9 +111,9 @@ describe("token and tags", () => {
     { Key: "lazyssh:target", Value: "archiver" },
     { Key: "lazyssh:launch", Value: "t-tag" },
   ];
-  test("the token is the client token, or the launch tag where the cloud tells none", () => {
-    expect(tokenOf({ ClientToken: "t-client", Tags })).toBe("t-client");
-    expect(tokenOf({ ClientToken: "", Tags })).toBe("t-tag");
+  test("the token is the launch tag, or the client token where there are no tags", () => {
+    expect(tokenOf({ ClientToken: "t-tag-3", Tags })).toBe("t-tag");
+    expect(tokenOf({ ClientToken: "t-client", Tags: [] })).toBe("t-client");
     expect(tokenOf({})).toBeUndefined();
   });
   test("an instance is ours only with our tag", () => {

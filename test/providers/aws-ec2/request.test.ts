@@ -42,7 +42,13 @@ const always = {
   "MetadataOptions.HttpTokens": "required",
   ...tagParams(1, "instance"),
   ...tagParams(2, "volume"),
+  ...tagParams(3, "network-interface"),
 };
+
+/** What is not sent of `always`, when the tags of the interface are left to the launch template. */
+const noInterfaceTags = Object.fromEntries(
+  Object.keys(tagParams(3, "network-interface")).map((name) => [name, undefined]),
+);
 
 test("a minimal target sends what is needed and not one parameter more", async () => {
   const provider = createAwsEc2Provider(targetWith({ endpoint: ec2.endpoint }), { owner: "server-1" });
@@ -132,6 +138,7 @@ describe("one attribute alone", () => {
     InstanceType: undefined,
     KeyName: undefined,
     "MetadataOptions.HttpTokens": undefined,
+    ...noInterfaceTags,
   };
 
   test.each<[string, Partial<AwsEc2Target>, Record<string, string | undefined>]>([
@@ -186,6 +193,7 @@ describe("one attribute alone", () => {
         KeyName: undefined,
         "MetadataOptions.HttpTokens": undefined,
         "LaunchTemplate.LaunchTemplateName": "backup",
+        ...noInterfaceTags,
       },
     ],
     [
@@ -198,11 +206,11 @@ describe("one attribute alone", () => {
     expect(await extraOf(patch)).toStrictEqual(expected);
   });
 
-  test("tags are on the instance and on its volumes; Name may be another, ours may not", async () => {
+  test("tags are on the instance, its volumes and its interface; Name may be another, ours may not", async () => {
     const tags = { Name: "tape", project: "backup & more", "lazyssh:owner": "somebody else" };
     await extraOf({ tags });
     const { params = {} } = ec2.requests.at(-1) ?? {};
-    for (const specification of [1, 2]) {
+    for (const specification of [1, 2, 3]) {
       const sent = [1, 2, 3, 4, 5, 6].map((tag) => [
         params[`TagSpecification.${specification}.Tag.${tag}.Key`],
         params[`TagSpecification.${specification}.Tag.${tag}.Value`],
@@ -235,13 +243,17 @@ test("an instance profile may be given by ARN", () => {
     imageId: "ami-1",
     owner: "server-1",
     token: "token-1",
+    clientToken: "token-1",
     notes: {},
   });
   expect(input.IamInstanceProfile).toEqual({ Arn: arn });
 });
 
-test("own machines are sought by owner and every state but terminated", () => {
-  expect(ownFilters("server-1")).toEqual([
+test("own machines are sought by owner and every state but terminated, or in every state", () => {
+  expect(ownFilters("server-1", { gone: true })).toEqual([
+    { Name: "tag:lazyssh:owner", Values: ["server-1"] },
+  ]);
+  expect(ownFilters("server-1", { gone: false })).toEqual([
     { Name: "tag:lazyssh:owner", Values: ["server-1"] },
     { Name: "instance-state-name", Values: ["pending", "running", "shutting-down", "stopping", "stopped"] },
   ]);
