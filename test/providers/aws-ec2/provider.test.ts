@@ -87,11 +87,30 @@ describe("create", () => {
     expect(await provider().create(order("t1"), never)).toMatchObject({ id: "i-1", phase: "gone" });
   });
 
-  test("a spent token whose machine is not seen is an error", async () => {
+  test("a spent token whose machine is not seen yet is asked for again", async () => {
     ec2.on("RunInstances", ec2Failure("IdempotentParameterMismatch", "the arguments were different"));
     ec2.on("DescribeInstances", describeInstancesXml([]));
     const error = await failureOf(provider().create(order("t1"), never));
-    expect(error).toMatchObject({ code: "BAD_REQUEST", retryable: false });
+    expect(error).toMatchObject({ code: "NOT_READY", retryable: true });
+  });
+
+  test("a spent token whose machine is gone and not seen any more has died for good", async () => {
+    ec2.on("RunInstances", ec2Failure("IdempotentInstanceTerminated", "has been terminated"));
+    ec2.on("DescribeInstances", describeInstancesXml([]));
+    const error = await failureOf(provider().create(order("t1"), never));
+    expect(error).toMatchObject({ code: "MACHINE_DIED", retryable: false });
+  });
+
+  test("a list that shows a terminated machine as running is older than the refusal", async () => {
+    ec2.on("RunInstances", ec2Failure("IdempotentInstanceTerminated", "has been terminated"));
+    ec2.on("DescribeInstances", describeInstancesXml([instanceXml("i-1", "running", token("t1"))]));
+    expect(await provider().create(order("t1"), never)).toMatchObject({ id: "i-1", phase: "stopping" });
+  });
+
+  test("an order answered with a machine that is ending says so", async () => {
+    const instance = instanceXml("i-1", "shutting-down", token("t1"));
+    ec2.on("RunInstances", ec2Success("RunInstances", `<instancesSet>${instance}</instancesSet>`));
+    expect(await provider().create(order("t1"), never)).toMatchObject({ id: "i-1", phase: "stopping" });
   });
 });
 
@@ -225,6 +244,12 @@ test("every verb rejects with the reason of an aborted signal, and asks nobody",
     verbs.attach("i-1", signal),
     verbs.destroy("i-1", signal),
     verbs.list(signal),
+    verbs.start("i-1", signal),
+    verbs.rest("i-1", { hibernate: false }, signal),
+    verbs.annotate("i-1", { until: "1" }, signal),
+    verbs.annotate("i-1", {}, signal),
+    verbs.volumes(signal),
+    verbs.preflight(signal),
   ];
   for (const call of calls) await expect(call).rejects.toBe(reason);
   expect(ec2.requests).toEqual([]);
