@@ -16,6 +16,7 @@ import { orderText, typeText } from "./naming.ts";
 import { orderMachine } from "./order.ts";
 import { type EndangeredVolume, endangeredWith, wouldBeDeleted } from "./outlive.ts";
 import { startInstance, stopInstance } from "./power.ts";
+import { preflight } from "./preflight/preflight.ts";
 import { remedyFor } from "./remedy.ts";
 import { ownFilters } from "./request.ts";
 import { noticeOf } from "./spot.ts";
@@ -118,9 +119,8 @@ export function createAwsEc2Provider(
       return (await lookAtVolumes(ec2, target, signal)).map(volumeInfo);
     },
 
-    async preflight(signal) {
-      signal.throwIfAborted();
-      return [];
+    preflight(signal) {
+      return preflight({ ec2, target, owner, alternatives }, signal);
     },
   };
 }
