@@ -219,6 +219,22 @@ describe("list", () => {
     expect(ec2.requests.map(({ params }) => params.NextToken)).toEqual([undefined, "page-2", "page-3"]);
   });
 
+  test("tells of those that are gone, when they are asked for", async () => {
+    const machines = [instanceXml("i-1", "running", ours), instanceXml("i-2", "terminated", ours)];
+    ec2.on("DescribeInstances", describeInstancesXml(machines));
+    const seen = await provider().list(never, { gone: true });
+    expect(seen).toMatchObject([
+      { id: "i-1", phase: "running" },
+      { id: "i-2", phase: "gone" },
+    ]);
+    expect(ec2.requests[0]?.params).not.toHaveProperty("Filter.2.Name");
+  });
+
+  test("tells of one that rests", async () => {
+    ec2.on("DescribeInstances", describeInstancesXml([instanceXml("i-1", "stopped", ours)]));
+    expect(await provider().list(never)).toMatchObject([{ id: "i-1", phase: "resting" }]);
+  });
+
   test("asks by owner and state", async () => {
     ec2.on("DescribeInstances", describeInstancesXml([]));
     expect(await provider().list(never)).toEqual([]);

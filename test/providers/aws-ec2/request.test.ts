@@ -197,6 +197,40 @@ describe("one attribute alone", () => {
       },
     ],
     [
+      "a machine that is to hibernate",
+      { stopMode: "hibernate" },
+      { "HibernationOptions.Configured": "true" },
+    ],
+    ["a machine that is to be stopped, and still ends when its guest powers off", { stopMode: "stop" }, {}],
+    [
+      "a guest that reads its expiry",
+      { deadManMs: 600_000 },
+      { "MetadataOptions.InstanceMetadataTags": "enabled" },
+    ],
+    [
+      "a guest that reads its expiry, whatever else the launch template says of metadata",
+      {
+        ...fromTemplate,
+        deadManMs: 600_000,
+        launchTemplate: { id: "lt-1", name: undefined, version: undefined },
+      },
+      {
+        ...leftOut,
+        "LaunchTemplate.LaunchTemplateId": "lt-1",
+        "MetadataOptions.InstanceMetadataTags": "enabled",
+      },
+    ],
+    [
+      "a public address beside a launch template, so that the interface is ours",
+      { launchTemplate: { id: "lt-1", name: undefined, version: undefined }, associatePublicIpAddress: true },
+      {
+        "LaunchTemplate.LaunchTemplateId": "lt-1",
+        "NetworkInterface.1.DeviceIndex": "0",
+        "NetworkInterface.1.AssociatePublicIpAddress": "true",
+        "NetworkInterface.1.DeleteOnTermination": "true",
+      },
+    ],
+    [
       "an image that is a parameter",
       { imageId: "resolve:ssm:/aws/service/debian/release/12/latest/arm64" },
       { ImageId: "resolve:ssm:/aws/service/debian/release/12/latest/arm64" },
