@@ -187,6 +187,59 @@ test("a token that was spent on other parameters answers the machine it made", a
   await ended(changed, id);
 });
 
+test("two servers with the same token and other notes have one machine", async () => {
+  const token = freshToken();
+  const [first, second] = [providerFor(), providerFor()];
+  const { id } = await first.create(order(token, { notes: { "lease:a": "1" } }), never);
+  const same = await second.create(order(token, { notes: { "lease:b": "1" } }), never);
+  expect(same).toMatchObject({ id, token, notes: { "lease:a": "1" } });
+  await second.annotate(id, { "lease:b": "2", "lease:a": undefined }, never);
+  expect((await first.list(never)).map(({ notes }) => notes)).toEqual([{ "lease:b": "2" }]);
+  await ended(first, id);
+});
+
+test("a machine of any alternative is found by the launch", async () => {
+  const verbs = providerFor({ instanceTypes: ["t4g.nano", "t4g.small"] });
+  const token = freshToken();
+  const { id } = await verbs.create(order(token, { alternative: 1 }), never);
+  expect(await verbs.find(token, never)).toMatchObject({ id, token });
+  expect(await verbs.list(never)).toMatchObject([{ id, token }]);
+  await ended(verbs, id);
+  expect(await verbs.list(never, { gone: true })).toEqual(
+    expect.arrayContaining([expect.objectContaining({ id, phase: "gone" })]),
+  );
+});
+
+test("a machine rests with its volume, and starts again", async () => {
+  const verbs = providerFor({ attachVolumes: attachVolumes(), stopMode: "stop" });
+  const { id } = await verbs.create(order(freshToken()), never);
+  await reaches(verbs, id, "running");
+  await eventually("the volume to be attached", async () => (await verbs.attach(id, never)).done);
+  await verbs.rest(id, { hibernate: false }, never);
+  await reaches(verbs, id, "resting");
+  await verbs.rest(id, { hibernate: false }, never);
+  expect(await verbs.list(never)).toMatchObject([{ id, phase: "resting" }]);
+  expect(await verbs.volumes(never)).toMatchObject([{ id: harness.world.volumeId, holders: [id] }]);
+  await verbs.start(id, never);
+  await reaches(verbs, id, "running");
+  await verbs.start(id, never);
+  expect(await verbs.attach(id, never)).toEqual({ done: true });
+  await ended(verbs, id);
+});
+
+test("preflight starts nothing, and names what would go wrong", async () => {
+  const right = { attachVolumes: attachVolumes(), availabilityZone: "us-west-2d" };
+  expect(await providerFor(right).preflight(never)).toEqual([]);
+  const elsewhere = SUBNETS.find(({ zone }) => zone !== "us-west-2d")?.id ?? "";
+  const wrong = { attachVolumes: attachVolumes(), subnetIds: [elsewhere], imageId: "ami-0badbadbadbadbad0" };
+  const findings = await providerFor(wrong).preflight(never);
+  expect(findings.map(({ text }) => text)).toEqual([
+    expect.stringContaining("is in zone us-west-2d, subnet"),
+    expect.stringContaining("image ami-0badbadbadbadbad0 does not exist"),
+  ]);
+  expect(await providerFor().list(never)).toEqual([]);
+});
+
 test("a volume that somebody has set to be deleted keeps its machine alive until that is undone", async () => {
   const verbs = providerFor({ attachVolumes: attachVolumes() });
   const { id } = await verbs.create(order(freshToken()), never);
