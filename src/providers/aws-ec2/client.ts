@@ -7,6 +7,10 @@ import type {
   DescribeImagesCommandOutput,
   DescribeInstancesCommandInput,
   DescribeInstancesCommandOutput,
+  DescribeSpotInstanceRequestsCommandInput,
+  DescribeSpotInstanceRequestsCommandOutput,
+  DescribeSubnetsCommandInput,
+  DescribeSubnetsCommandOutput,
   DescribeVolumesCommandInput,
   DescribeVolumesCommandOutput,
   EC2Client,
@@ -25,7 +29,12 @@ import { createRedact } from "./redact.ts";
 
 /** The few EC2 actions that lazyssh needs. Each throws `LazysshError`, or the signal's reason once it aborts. */
 export interface Ec2 {
-  runInstances(input: RunInstancesCommandInput, signal: AbortSignal): Promise<RunInstancesCommandOutput>;
+  /** @param order What is asked for, of all that the target allows: errors name it. */
+  runInstances(
+    input: RunInstancesCommandInput,
+    signal: AbortSignal,
+    order?: AwsEc2Target,
+  ): Promise<RunInstancesCommandOutput>;
   describeInstances(
     input: DescribeInstancesCommandInput,
     signal: AbortSignal,
@@ -42,6 +51,16 @@ export interface Ec2 {
     input: DescribeImagesCommandInput,
     signal: AbortSignal,
   ): Promise<DescribeImagesCommandOutput>;
+  /** @param order The target with the one subnet that is asked for: errors name it. */
+  describeSubnets(
+    input: DescribeSubnetsCommandInput,
+    signal: AbortSignal,
+    order?: AwsEc2Target,
+  ): Promise<DescribeSubnetsCommandOutput>;
+  describeSpotInstanceRequests(
+    input: DescribeSpotInstanceRequestsCommandInput,
+    signal: AbortSignal,
+  ): Promise<DescribeSpotInstanceRequestsCommandOutput>;
   attachVolume(input: AttachVolumeCommandInput, signal: AbortSignal): Promise<AttachVolumeCommandOutput>;
   createTags(input: CreateTagsCommandInput, signal: AbortSignal): Promise<unknown>;
   deleteTags(input: DeleteTagsCommandInput, signal: AbortSignal): Promise<unknown>;
@@ -93,6 +112,7 @@ export function createEc2(target: AwsEc2Target, timeouts: Timeouts = DEFAULT_TIM
     action: string,
     signal: AbortSignal,
     send: (loaded: Loaded, options: { abortSignal: AbortSignal }) => Promise<T>,
+    order: AwsEc2Target = target,
   ): Promise<T> {
     signal.throwIfAborted();
     try {
@@ -104,14 +124,17 @@ export function createEc2(target: AwsEc2Target, timeouts: Timeouts = DEFAULT_TIM
       signal.throwIfAborted();
       const loaded = await loading?.catch(() => undefined);
       const place = await unlessAborted(placeOf(target, loaded?.reader, loaded?.endpoint()), signal);
-      throw ec2Error(error, { action, place, target, redact });
+      throw ec2Error(error, { action, place, target: order, redact });
     }
   }
 
   return {
-    runInstances: (input, signal) =>
-      call("RunInstances", signal, ({ sdk, writer }, options) =>
-        writer.send(new sdk.RunInstancesCommand(input), options),
+    runInstances: (input, signal, order) =>
+      call(
+        "RunInstances",
+        signal,
+        ({ sdk, writer }, options) => writer.send(new sdk.RunInstancesCommand(input), options),
+        order,
       ),
     describeInstances: (input, signal) =>
       call("DescribeInstances", signal, ({ sdk, reader }, options) =>
@@ -128,6 +151,17 @@ export function createEc2(target: AwsEc2Target, timeouts: Timeouts = DEFAULT_TIM
     describeImages: (input, signal) =>
       call("DescribeImages", signal, ({ sdk, reader }, options) =>
         reader.send(new sdk.DescribeImagesCommand(input), options),
+      ),
+    describeSubnets: (input, signal, order) =>
+      call(
+        "DescribeSubnets",
+        signal,
+        ({ sdk, reader }, options) => reader.send(new sdk.DescribeSubnetsCommand(input), options),
+        order,
+      ),
+    describeSpotInstanceRequests: (input, signal) =>
+      call("DescribeSpotInstanceRequests", signal, ({ sdk, reader }, options) =>
+        reader.send(new sdk.DescribeSpotInstanceRequestsCommand(input), options),
       ),
     attachVolume: (input, signal) =>
       call("AttachVolume", signal, ({ sdk, writer }, options) =>

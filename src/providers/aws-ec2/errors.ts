@@ -1,27 +1,7 @@
-import type { AwsEc2Target } from "../../config/types.ts";
-import { type ErrorCode, LazysshError } from "../../util/errors.ts";
-import { type Failure, readFailure, slimCause } from "./failure.ts";
-import { imageText, keyText, templateText, typeText } from "./naming.ts";
-import type { Redact } from "./redact.ts";
-
-/** What was being done when it failed. */
-export interface FailedCall {
-  /** EC2 action, for example `RunInstances`. */
-  readonly action: string;
-  /** Where it was sent: `in region us-west-2`, or `at URL (region …)` for another cloud. */
-  readonly place: string;
-  readonly target: AwsEc2Target;
-  readonly redact: Redact;
-}
-
-interface Verdict {
-  readonly code: ErrorCode;
-  readonly retryable: boolean;
-  /** What is wrong and what to do, where we know better than the cloud's own words, which follow it. */
-  readonly advice?: string;
-}
-
-type Judge = (failure: Failure, call: FailedCall) => Verdict | undefined;
+import { LazysshError } from "../../util/errors.ts";
+import { readFailure, slimCause } from "./failure.ts";
+import { JUDGES } from "./judges.ts";
+import { type FailedCall, type Judge, refuse, retry, type Verdict } from "./verdict.ts";
 
 /**
  * The error of a failed EC2 call in our words. Total: any thrown value has an answer. `retryable` is true whenever
@@ -42,204 +22,13 @@ export function ec2Error(thrown: unknown, call: FailedCall): LazysshError {
   });
 }
 
-/** Whether this is a refusal to order again what the token has already made. */
-export function isTokenSpent(error: unknown): boolean {
-  return error instanceof LazysshError && error.cause instanceof Error && TOKEN_SPENT.has(error.cause.name);
+/** The code that EC2 refused with, for who must tell apart what is one code for all others. */
+export function refusalOf(error: unknown): string | undefined {
+  return error instanceof LazysshError && error.cause instanceof Error ? error.cause.name : undefined;
 }
-
-const TOKEN_SPENT: ReadonlySet<string> = new Set([
-  "IdempotentInstanceTerminated",
-  "IdempotentParameterMismatch",
-]);
 
 /** Nobody knows whether it had an effect. */
 const UNKNOWN: Verdict = { code: "INTERNAL", retryable: true };
-
-const refuse = (code: ErrorCode, advice?: string): Verdict => ({
-  code,
-  retryable: false,
-  ...(advice !== undefined && { advice }),
-});
-
-const retry = (code: ErrorCode, advice?: string): Verdict => ({ ...refuse(code, advice), retryable: true });
-
-const noCapacity: Judge = (_, { target }) =>
-  refuse("NO_CAPACITY", `no ${typeText(target)} to be had now; try later, another instance_type or zone`);
-
-const quota: Judge = (_, { target }) =>
-  refuse(
-    "NO_CAPACITY",
-    `the account's limit does not allow another ${typeText(target)}; raise it in Service Quotas or stop others`,
-  );
-
-const credentials: Judge = () =>
-  refuse(
-    "CREDENTIALS",
-    "the cloud credentials of the server are missing, wrong or expired; see AWS_PROFILE, ~/.aws",
-  );
-
-const clock: Judge = () =>
-  refuse("CREDENTIALS", "the request was out of date; is the clock of the server right?");
-
-const notPermitted: Judge = ({ message }, { action }) => {
-  const permission = /not authorized to perform:? (\w+:\w+)/i.exec(message)?.[1] ?? `ec2:${action}`;
-  return refuse(
-    "NOT_PERMITTED",
-    `the credentials lack the permission ${permission}; allow it in their IAM policy`,
-  );
-};
-
-const throttled: Judge = () => retry("THROTTLED", "the cloud limits how often it may be asked");
-
-const notAnImage: Judge = (_, { target, place }) =>
-  refuse(
-    "BAD_REQUEST",
-    `${imageText(target)} does not exist ${place}, or may not be used; check ${imageArgument(target)}`,
-  );
-
-function imageArgument({ imageId, image }: AwsEc2Target): string {
-  if (imageId !== undefined) return "image_id";
-  return image ? "image" : "launch_template";
-}
-
-const notATemplate: Judge = (_, { target, place }) =>
-  refuse("BAD_REQUEST", `${templateText(target)} does not exist ${place}; check launch_template`);
-
-const notAGroup: Judge = (_, { target, place }) => {
-  const groups = target.securityGroupIds.join(", ") || "of the launch template";
-  return refuse(
-    "BAD_REQUEST",
-    `a security group does not exist ${place}, or not in the VPC of the subnet (${groups}); check security_group_ids`,
-  );
-};
-
-const notReady: Judge = () => retry("NOT_READY", "not possible in the state that it is in now");
-
-/** By EC2 error code, or by the name of an error of the SDK. */
-const JUDGES: ReadonlyMap<string, Judge> = new Map<string, Judge>([
-  ...each(
-    [
-      "InsufficientCapacity",
-      "InsufficientFreeAddressesInSubnet",
-      "InsufficientHostCapacity",
-      "InsufficientInstanceCapacity",
-      "InsufficientReservedInstanceCapacity",
-      "InsufficientVolumeCapacity",
-      "SpotMaxPriceTooLow",
-      "UnfulfillableCapacity",
-      "Unsupported",
-    ],
-    noCapacity,
-  ),
-  ...each(
-    ["InstanceLimitExceeded", "MaxSpotInstanceCountExceeded", "VcpuLimitExceeded", "VolumeLimitExceeded"],
-    quota,
-  ),
-  ...each(
-    [
-      "AuthFailure",
-      "CredentialsProviderError",
-      "ExpiredToken",
-      "ExpiredTokenException",
-      "IncompleteSignature",
-      "InvalidAccessKeyId",
-      "InvalidClientTokenId",
-      "InvalidSignatureException",
-      "MissingAuthenticationToken",
-      "ProviderError",
-      "SignatureDoesNotMatch",
-      "TokenProviderError",
-      "UnrecognizedClientException",
-    ],
-    credentials,
-  ),
-  ...each(["RequestExpired", "RequestInTheFuture", "RequestTimeTooSkewed"], clock),
-  ...each(["AccessDenied", "AccessDeniedException", "UnauthorizedOperation"], notPermitted),
-  ...each(
-    [
-      "EC2ThrottledException",
-      "RequestLimitExceeded",
-      "RequestThrottled",
-      "RequestThrottledException",
-      "SlowDown",
-      "ThrottledException",
-      "Throttling",
-      "ThrottlingException",
-      "TooManyRequestsException",
-    ],
-    throttled,
-  ),
-  ...each(
-    [
-      "InvalidAMIID.Malformed",
-      "InvalidAMIID.NotFound",
-      "InvalidAMIID.Unavailable",
-      "InvalidAMIID.NotSupported",
-    ],
-    notAnImage,
-  ),
-  ...each(["IncorrectInstanceState", "IncorrectState"], notReady),
-  [
-    "InvalidKeyPair.NotFound",
-    (_, { target, place }) =>
-      refuse("BAD_REQUEST", `${keyText(target)} does not exist ${place}; check key_name`),
-  ],
-  ...each(
-    [
-      "InvalidLaunchTemplateId.Malformed",
-      "InvalidLaunchTemplateId.NotFound",
-      "InvalidLaunchTemplateId.VersionNotFound",
-      "InvalidLaunchTemplateName.MalformedException",
-      "InvalidLaunchTemplateName.NotFoundException",
-    ],
-    notATemplate,
-  ),
-  ...each(
-    ["InvalidGroup.NotFound", "InvalidGroupId.Malformed", "InvalidSecurityGroupID.NotFound"],
-    notAGroup,
-  ),
-  ...each(["InvalidSubnetID.NotFound", "InvalidSubnetId.NotFound"], (_, { target, place }) =>
-    refuse(
-      "BAD_REQUEST",
-      `subnet ${target.subnetIds[0] ?? "(default)"} does not exist ${place}; check subnet_id`,
-    ),
-  ),
-  ...each(["InvalidVolume.NotFound", "InvalidVolumeID.Malformed"], (_, { place }) =>
-    refuse("BAD_REQUEST", `a volume of attach_volume does not exist ${place}; check volume_id`),
-  ),
-  [
-    "InvalidVolume.ZoneMismatch",
-    () =>
-      refuse(
-        "VOLUME_MISMATCH",
-        "a volume can only be attached in its own zone; set placement or subnet_id to it",
-      ),
-  ],
-  ["VolumeInUse", () => retry("VOLUME_BUSY", "the volume is attached elsewhere")],
-  ["InvalidInstanceID.NotFound", () => retry("MACHINE_NOT_FOUND")],
-  [
-    "OperationNotPermitted",
-    () =>
-      refuse("NOT_PERMITTED", "the instance is protected; take termination and stop protection away from it"),
-  ],
-  [
-    "OptInRequired",
-    () =>
-      refuse(
-        "NOT_PERMITTED",
-        "the account must first subscribe to the image or service, in the cloud's console",
-      ),
-  ],
-  ["PendingVerification", () => refuse("NOT_PERMITTED", "the cloud is still verifying the account")],
-  [
-    "IdempotentInstanceTerminated",
-    () => refuse("MACHINE_DIED", "the machine of this order has been terminated already"),
-  ],
-  [
-    "IdempotentParameterMismatch",
-    () => refuse("BAD_REQUEST", "a machine was already ordered with this token and other parameters"),
-  ],
-]);
 
 const byName: Judge = (failure, call) => {
   // The SDK has no class for these: it throws a plain Error.
@@ -292,7 +81,3 @@ const byStatus: Judge = ({ status }) => {
   // It succeeded, and we could not read what it said.
   return retry("CLOUD_ERROR", "the answer is not one of EC2; check endpoint");
 };
-
-function each(names: readonly string[], judge: Judge): [string, Judge][] {
-  return names.map((name) => [name, judge]);
-}

@@ -1,7 +1,7 @@
 import type { Instance, Reservation } from "@aws-sdk/client-ec2";
 import type { AwsEc2Target } from "../../config/types.ts";
 import type { Machine, MachinePhase } from "../provider.ts";
-import { NOTE_PREFIX, TAG } from "./request.ts";
+import { notesOf, TAG, tagOf } from "./tags.ts";
 
 /** A state that is missing or strange reads as pending: not usable, and not proven to be gone. */
 const PHASES: ReadonlyMap<string, MachinePhase> = new Map([
@@ -37,26 +37,18 @@ export function machineOf(instance: IdentifiedInstance, address: AwsEc2Target["a
     address: leaving ? undefined : addressOf(instance, address, phase),
     reason: leaving ? reasonOf(instance) : undefined,
     token: tokenOf(instance),
-    target: tagOf(instance, TAG.target),
-    notes: notesOf(instance),
+    target: tagOf(instance.Tags, TAG.target),
+    notes: notesOf(instance.Tags),
     notice: undefined,
     startedAt: instance.LaunchTime?.getTime(),
   };
 }
 
-/** Tags that say whose a machine is are no notes: they never change. */
-const FIXED_TAGS: ReadonlySet<string> = new Set(Object.values(TAG));
-
-function notesOf(instance: Instance): Machine["notes"] {
-  const own = (instance.Tags ?? []).flatMap(({ Key = "", Value = "" }): [string, string][] =>
-    Key.startsWith(NOTE_PREFIX) && !FIXED_TAGS.has(Key) ? [[Key.slice(NOTE_PREFIX.length), Value]] : [],
-  );
-  return Object.fromEntries(own);
-}
-
-/** The launch token an instance was made with. */
+/**
+ * The launch token an instance was made with. The tag goes first: the client token is one of several, by the alternative.
+ */
 export function tokenOf(instance: Instance): string | undefined {
-  return present(instance.ClientToken) ?? tagOf(instance, TAG.launch);
+  return present(tagOf(instance.Tags, TAG.launch)) ?? present(instance.ClientToken);
 }
 
 /**
@@ -64,7 +56,7 @@ export function tokenOf(instance: Instance): string | undefined {
  * ignores an unknown filter would show machines that are not ours.
  */
 export function isOwn(instance: Instance, owner: string): boolean {
-  return tagOf(instance, TAG.owner) === owner;
+  return tagOf(instance.Tags, TAG.owner) === owner;
 }
 
 function addressOf(
@@ -100,10 +92,6 @@ function reasonOf(instance: Instance): string | undefined {
     present(instance.StateReason?.Code) ??
     present(instance.StateTransitionReason)
   );
-}
-
-function tagOf(instance: Instance, key: string): string | undefined {
-  return instance.Tags?.find((tag) => tag.Key === key)?.Value;
 }
 
 function present(text: string | undefined): string | undefined {

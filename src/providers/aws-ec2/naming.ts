@@ -1,8 +1,16 @@
 import type { AwsEc2Target } from "../../config/types.ts";
 
-/** What is started, for people: `t4g.nano`, or a machine of the launch template that says it. */
+/** What is started, for people: `t4g.nano (spot)`, or a machine of the launch template that says it. */
 export function typeText(target: AwsEc2Target): string {
-  return target.instanceTypes[0] ?? `machine of ${templateText(target)}`;
+  const type = target.instanceTypes[0] ?? `machine of ${templateText(target)}`;
+  return target.spot ? `${type} (spot)` : type;
+}
+
+/** The same with the subnet, where it is decided: `t4g.nano (spot) in subnet-1`. */
+export function orderText(order: AwsEc2Target): string {
+  const [subnet, another] = order.subnetIds;
+  const decided = subnet !== undefined && another === undefined;
+  return decided ? `${typeText(order)} in ${subnet}` : typeText(order);
 }
 
 /** The image of a target, for people. */

@@ -1,5 +1,6 @@
 import type { AwsEc2Target } from "../../config/types.ts";
 import type { EndangeredVolume } from "./outlive.ts";
+import { TAG } from "./tags.ts";
 
 /**
  * The `aws` command by which a person ends a machine; by launch token, the one that finds it, while no id is known.
@@ -13,7 +14,9 @@ export function remedyFor(
 ): string {
   const aws = (...words: string[]): string =>
     ["aws", "ec2", ...words, ...optionsFor(target)].map(quote).join(" ");
-  if (id === undefined) return aws("describe-instances", "--filters", `Name=client-token,Values=${token}`);
+  // By the tag, for the client token is another one with each alternative.
+  if (id === undefined)
+    return aws("describe-instances", "--filters", `Name=tag:${TAG.launch},Values=${token}`);
   const terminate = aws("terminate-instances", "--instance-ids", id);
   if (endangered.length === 0) return terminate;
   const keep = endangered.map(({ device }) => ({ DeviceName: device, Ebs: { DeleteOnTermination: false } }));

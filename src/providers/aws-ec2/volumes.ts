@@ -1,7 +1,7 @@
 import type { Volume, VolumeAttachment } from "@aws-sdk/client-ec2";
 import type { AttachVolume, AwsEc2Target } from "../../config/types.ts";
 import { LazysshError } from "../../util/errors.ts";
-import type { Progress } from "../provider.ts";
+import type { Progress, VolumeInfo } from "../provider.ts";
 import type { Ec2 } from "./client.ts";
 
 /** States that a volume never leaves to become available. */
@@ -34,6 +34,22 @@ export async function lookAtVolumes(
       `target ${target.name}: volume ${wanted.volumeId} does not exist; check attach_volume`,
     );
   });
+}
+
+/** A volume for people. */
+export function volumeInfo({ wanted, volume }: KnownVolume): VolumeInfo {
+  return {
+    id: wanted.volumeId,
+    state: volume.State ?? "unknown",
+    sizeGiB: volume.Size,
+    type: volume.VolumeType,
+    holders: holdersOf(volume),
+  };
+}
+
+/** Ids of the instances that hold the volume. */
+export function holdersOf(volume: Volume): string[] {
+  return attachmentsOf(volume).flatMap(({ InstanceId }) => InstanceId || []);
 }
 
 /** What the volumes that are not free wait for, as progress. */

@@ -78,6 +78,10 @@ describe("attempts", () => {
       "AttachVolume",
       () => client().attachVolume({ VolumeId: "vol-1", InstanceId: "i-1", Device: "/dev/sdf" }, never),
     ],
+    ["StartInstances", () => client().startInstances({ InstanceIds: ["i-1"] }, never)],
+    ["StopInstances", () => client().stopInstances({ InstanceIds: ["i-1"] }, never)],
+    ["CreateTags", () => client().createTags({ Resources: ["i-1"], Tags: [{ Key: "k" }] }, never)],
+    ["DeleteTags", () => client().deleteTags({ Resources: ["i-1"], Tags: [{ Key: "k" }] }, never)],
   ])("%s, which has an effect, is tried once and its lost answer is told", async (action, send) => {
     ec2.on(action, "drop");
     expect(await failureOf(send())).toMatchObject({ code: "CLOUD_UNREACHABLE", retryable: true });

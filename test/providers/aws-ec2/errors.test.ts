@@ -5,11 +5,11 @@ import { createAwsEc2Provider } from "../../../src/providers/aws-ec2/provider.ts
 import { createRedact } from "../../../src/providers/aws-ec2/redact.ts";
 import { type ErrorCode, LazysshError } from "../../../src/util/errors.ts";
 import { ec2Failure, type ScriptedEc2, startScriptedEc2 } from "../../harness/scripted-ec2.ts";
-import { describeInstancesXml, failureOf, isolateSdk, never, targetWith } from "./fixture.ts";
+import { describeInstancesXml, failureOf, isolateSdk, never, order, targetWith } from "./fixture.ts";
 
 const userData = "#cloud-config\nSSH_HOST_ED25519_KEY:-----BEGIN OPENSSH PRIVATE KEY-----|b3BlbnNzaC1rZXk|\n";
 const launchTemplate = { id: undefined, name: "backup", version: "3" };
-const target = targetWith({ subnetId: "subnet-1", userData, launchTemplate, securityGroupIds: ["sg-1"] });
+const target = targetWith({ subnetIds: ["subnet-1"], userData, launchTemplate, securityGroupIds: ["sg-1"] });
 const call = {
   action: "RunInstances",
   place: "in region us-west-2",
@@ -30,19 +30,17 @@ describe("what EC2 answers, through the SDK", () => {
 
   const create = () =>
     failureOf(
-      createAwsEc2Provider({ ...target, endpoint: ec2.endpoint }, { owner: "o" }).create(
-        { token: "t" },
-        never,
-      ),
+      createAwsEc2Provider({ ...target, endpoint: ec2.endpoint }, { owner: "o" }).create(order("t"), never),
     );
 
   const final = false;
   const again = true;
   const answers: [string, number, ErrorCode, boolean, string][] = [
-    ["InsufficientInstanceCapacity", 500, "NO_CAPACITY", final, "no t4g.nano to be had now"],
+    ["InsufficientInstanceCapacity", 500, "NO_CAPACITY", final, "no t4g.nano in subnet-1 to be had now"],
     ["Unsupported", 400, "NO_CAPACITY", final, "another instance_type or zone"],
     ["InsufficientFreeAddressesInSubnet", 400, "NO_CAPACITY", final, ""],
     ["UnfulfillableCapacity", 400, "NO_CAPACITY", final, ""],
+    ["SpotMaxPriceTooLow", 400, "NO_CAPACITY", final, "raise max_price"],
     ["VcpuLimitExceeded", 400, "NO_CAPACITY", final, "Service Quotas"],
     ["MaxSpotInstanceCountExceeded", 400, "NO_CAPACITY", final, "Service Quotas"],
     ["InvalidAMIID.NotFound", 400, "BAD_REQUEST", final, "image ami-1 does not exist at http"],
@@ -63,6 +61,11 @@ describe("what EC2 answers, through the SDK", () => {
     ["SomethingNobodyHasSeen", 400, "BAD_REQUEST", final, "SomethingNobodyHasSeen"],
     ["UnauthorizedOperation", 403, "NOT_PERMITTED", final, "permission ec2:RunInstances"],
     ["OperationNotPermitted", 400, "NOT_PERMITTED", final, "protection"],
+    ["AuthFailure.ServiceLinkedRoleCreationNotPermitted", 403, "NOT_PERMITTED", final, "spot.amazonaws.com"],
+    ["UnsupportedOperation", 400, "BAD_REQUEST", final, "UnsupportedOperation"],
+    ["InvalidParameterCombination", 400, "BAD_REQUEST", final, "InvalidParameterCombination"],
+    ["IdempotentParameterMismatch", 400, "NOT_READY", again, "already ordered"],
+    ["TagLimitExceeded", 400, "BAD_REQUEST", final, "see tags"],
     ["OptInRequired", 401, "NOT_PERMITTED", final, "subscribe"],
     ["AuthFailure", 401, "CREDENTIALS", final, "credentials"],
     ["ExpiredToken", 400, "CREDENTIALS", final, "expired"],
@@ -94,14 +97,17 @@ describe("what EC2 answers, through the SDK", () => {
   test.each([
     ["InvalidAMIID.NotFound", "the image of launch template backup version 3 does not exist"],
     ["InvalidKeyPair.NotFound", "the key pair of launch template backup version 3 does not exist"],
-    ["InsufficientInstanceCapacity", "no machine of launch template backup version 3 to be had now"],
+    [
+      "InsufficientInstanceCapacity",
+      "no machine of launch template backup version 3 in subnet-1 to be had now",
+    ],
   ])("%s of what the launch template says names the template", async (name, words) => {
     ec2.on("RunInstances", ec2Failure(name, "in the cloud's words"));
     const provider = createAwsEc2Provider(
-      { ...target, endpoint: ec2.endpoint, imageId: undefined, instanceType: undefined, keyName: undefined },
+      { ...target, endpoint: ec2.endpoint, imageId: undefined, instanceTypes: [], keyName: undefined },
       { owner: "o" },
     );
-    expect((await failureOf(provider.create({ token: "t" }, never))).message).toContain(words);
+    expect((await failureOf(provider.create(order("t"), never))).message).toContain(words);
   });
 
   test("names the permission that the answer names, and leaves its encoded blob out", async () => {

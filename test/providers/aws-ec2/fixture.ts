@@ -1,5 +1,6 @@
 import { vi } from "vitest";
 import type { AwsEc2Target } from "../../../src/config/types.ts";
+import type { CreateRequest } from "../../../src/providers/index.ts";
 import { LazysshError } from "../../../src/util/errors.ts";
 import { ec2Success } from "../../harness/scripted-ec2.ts";
 
@@ -61,6 +62,11 @@ export function isolateSdk(): void {
 }
 
 export const never = new AbortController().signal;
+
+/** An order of the first alternative, without notes. */
+export function order(token: string, more: Partial<CreateRequest> = {}): CreateRequest {
+  return { token, alternative: 0, notes: {}, ...more };
+}
 
 /** The `LazysshError` that the promise rejects with. */
 export async function failureOf(work: Promise<unknown>): Promise<LazysshError> {

@@ -2,7 +2,15 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { AwsEc2Target } from "../../../src/config/types.ts";
 import { createAwsEc2Provider } from "../../../src/providers/aws-ec2/provider.ts";
 import { ec2Failure, ec2Success, type ScriptedEc2, startScriptedEc2 } from "../../harness/scripted-ec2.ts";
-import { describeInstancesXml, failureOf, instanceXml, isolateSdk, never, targetWith } from "./fixture.ts";
+import {
+  describeInstancesXml,
+  failureOf,
+  instanceXml,
+  isolateSdk,
+  never,
+  order,
+  targetWith,
+} from "./fixture.ts";
 
 let ec2: ScriptedEc2;
 beforeEach(async () => {
@@ -33,7 +41,7 @@ const mostRecent = { ...image, mostRecent: true };
 const create = (patch: Partial<AwsEc2Target> = {}) =>
   createAwsEc2Provider(targetWith({ endpoint: ec2.endpoint, imageId: undefined, image, ...patch }), {
     owner: "server-1",
-  }).create({ token: "token-1" }, never);
+  }).create(order("token-1"), never);
 const started = () => ec2.requests.filter(({ action }) => action === "RunInstances");
 
 test("the one image that is found is started", async () => {

@@ -18,7 +18,7 @@ describe("phase", () => {
     ["running", "running"],
     ["shutting-down", "stopping"],
     ["stopping", "stopping"],
-    ["stopped", "stopping"],
+    ["stopped", "resting"],
     ["terminated", "gone"],
     ["rebooting-of-some-other-cloud", "pending"],
   ])("EC2's %s is %s", (state, phase) => {
@@ -32,6 +32,10 @@ describe("phase", () => {
       address: undefined,
       reason: undefined,
       token: undefined,
+      target: undefined,
+      notes: {},
+      notice: undefined,
+      startedAt: undefined,
     });
   });
 });
@@ -107,9 +111,9 @@ describe("token and tags", () => {
     { Key: "lazyssh:target", Value: "archiver" },
     { Key: "lazyssh:launch", Value: "t-tag" },
   ];
-  test("the token is the client token, or the launch tag where the cloud tells none", () => {
-    expect(tokenOf({ ClientToken: "t-client", Tags })).toBe("t-client");
-    expect(tokenOf({ ClientToken: "", Tags })).toBe("t-tag");
+  test("the token is the launch tag, or the client token where there are no tags", () => {
+    expect(tokenOf({ ClientToken: "t-tag-3", Tags })).toBe("t-tag");
+    expect(tokenOf({ ClientToken: "t-client", Tags: [] })).toBe("t-client");
     expect(tokenOf({})).toBeUndefined();
   });
   test("an instance is ours only with our tag", () => {

@@ -11,6 +11,7 @@ import {
   instanceXml,
   isolateSdk,
   never,
+  order,
   sdf,
   sdg,
   tagsXml,
@@ -40,7 +41,7 @@ describe("what it says of itself", () => {
     expect(provider({ availabilityZone: "us-west-2d" }).summary).toBe("t4g.nano in us-west-2d");
     expect(provider({ region: undefined }).summary).toBe("t4g.nano in the default region");
     const launchTemplate = { id: "lt-1", name: undefined, version: undefined };
-    expect(provider({ instanceType: undefined, launchTemplate }).summary).toBe(
+    expect(provider({ instanceTypes: [], launchTemplate }).summary).toBe(
       "machine of launch template lt-1 in us-west-2",
     );
     expect(provider().remedy("i-1", "t")).toContain("terminate-instances --instance-ids i-1");
@@ -55,38 +56,61 @@ describe("create", () => {
   test("answers the machine that was ordered", async () => {
     const instance = instanceXml("i-1", "pending", token("t1"));
     ec2.on("RunInstances", ec2Success("RunInstances", `<instancesSet>${instance}</instancesSet>`));
-    expect(await provider().create({ token: "t1" }, never)).toEqual({
+    expect(await provider().create(order("t1"), never)).toEqual({
       id: "i-1",
       phase: "pending",
       address: undefined,
       reason: undefined,
       token: "t1",
+      target: undefined,
+      notes: {},
+      notice: undefined,
+      startedAt: undefined,
     });
   });
 
   test("an answer without an instance is not taken for success, and may have made one", async () => {
     ec2.on("RunInstances", ec2Success("RunInstances", "<instancesSet/>"));
-    const error = await failureOf(provider().create({ token: "t1" }, never));
+    const error = await failureOf(provider().create(order("t1"), never));
     expect(error).toMatchObject({ code: "CLOUD_ERROR", retryable: true });
   });
 
   test("a token that has made a machine with other parameters answers that machine", async () => {
     ec2.on("RunInstances", ec2Failure("IdempotentParameterMismatch", "the arguments were different"));
     ec2.on("DescribeInstances", describeInstancesXml([instanceXml("i-1", "running", token("t1"))]));
-    expect(await provider().create({ token: "t1" }, never)).toMatchObject({ id: "i-1", phase: "running" });
+    expect(await provider().create(order("t1"), never)).toMatchObject({ id: "i-1", phase: "running" });
   });
 
   test("a token whose machine has been terminated answers that it is gone", async () => {
     ec2.on("RunInstances", ec2Failure("IdempotentInstanceTerminated", "has been terminated"));
     ec2.on("DescribeInstances", describeInstancesXml([instanceXml("i-1", "terminated", token("t1"))]));
-    expect(await provider().create({ token: "t1" }, never)).toMatchObject({ id: "i-1", phase: "gone" });
+    expect(await provider().create(order("t1"), never)).toMatchObject({ id: "i-1", phase: "gone" });
   });
 
-  test("a spent token whose machine is not seen is an error", async () => {
+  test("a spent token whose machine is not seen yet is asked for again", async () => {
     ec2.on("RunInstances", ec2Failure("IdempotentParameterMismatch", "the arguments were different"));
     ec2.on("DescribeInstances", describeInstancesXml([]));
-    const error = await failureOf(provider().create({ token: "t1" }, never));
-    expect(error).toMatchObject({ code: "BAD_REQUEST", retryable: false });
+    const error = await failureOf(provider().create(order("t1"), never));
+    expect(error).toMatchObject({ code: "NOT_READY", retryable: true });
+  });
+
+  test("a spent token whose machine is gone and not seen any more has died for good", async () => {
+    ec2.on("RunInstances", ec2Failure("IdempotentInstanceTerminated", "has been terminated"));
+    ec2.on("DescribeInstances", describeInstancesXml([]));
+    const error = await failureOf(provider().create(order("t1"), never));
+    expect(error).toMatchObject({ code: "MACHINE_DIED", retryable: false });
+  });
+
+  test("a list that shows a terminated machine as running is older than the refusal", async () => {
+    ec2.on("RunInstances", ec2Failure("IdempotentInstanceTerminated", "has been terminated"));
+    ec2.on("DescribeInstances", describeInstancesXml([instanceXml("i-1", "running", token("t1"))]));
+    expect(await provider().create(order("t1"), never)).toMatchObject({ id: "i-1", phase: "stopping" });
+  });
+
+  test("an order answered with a machine that is ending says so", async () => {
+    const instance = instanceXml("i-1", "shutting-down", token("t1"));
+    ec2.on("RunInstances", ec2Success("RunInstances", `<instancesSet>${instance}</instancesSet>`));
+    expect(await provider().create(order("t1"), never)).toMatchObject({ id: "i-1", phase: "stopping" });
   });
 });
 
@@ -195,6 +219,22 @@ describe("list", () => {
     expect(ec2.requests.map(({ params }) => params.NextToken)).toEqual([undefined, "page-2", "page-3"]);
   });
 
+  test("tells of those that are gone, when they are asked for", async () => {
+    const machines = [instanceXml("i-1", "running", ours), instanceXml("i-2", "terminated", ours)];
+    ec2.on("DescribeInstances", describeInstancesXml(machines));
+    const seen = await provider().list(never, { gone: true });
+    expect(seen).toMatchObject([
+      { id: "i-1", phase: "running" },
+      { id: "i-2", phase: "gone" },
+    ]);
+    expect(ec2.requests[0]?.params).not.toHaveProperty("Filter.2.Name");
+  });
+
+  test("tells of one that rests", async () => {
+    ec2.on("DescribeInstances", describeInstancesXml([instanceXml("i-1", "stopped", ours)]));
+    expect(await provider().list(never)).toMatchObject([{ id: "i-1", phase: "resting" }]);
+  });
+
   test("asks by owner and state", async () => {
     ec2.on("DescribeInstances", describeInstancesXml([]));
     expect(await provider().list(never)).toEqual([]);
@@ -214,12 +254,18 @@ test("every verb rejects with the reason of an aborted signal, and asks nobody",
   const verbs = provider({ attachVolumes: [sdf] });
   const calls = [
     verbs.volumesFree(signal),
-    verbs.create({ token: "t" }, signal),
+    verbs.create(order("t"), signal),
     verbs.find("t", signal),
     verbs.describe("i-1", signal),
     verbs.attach("i-1", signal),
     verbs.destroy("i-1", signal),
     verbs.list(signal),
+    verbs.start("i-1", signal),
+    verbs.rest("i-1", { hibernate: false }, signal),
+    verbs.annotate("i-1", { until: "1" }, signal),
+    verbs.annotate("i-1", {}, signal),
+    verbs.volumes(signal),
+    verbs.preflight(signal),
   ];
   for (const call of calls) await expect(call).rejects.toBe(reason);
   expect(ec2.requests).toEqual([]);

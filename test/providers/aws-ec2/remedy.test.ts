@@ -9,9 +9,9 @@ test("the command ends the machine where it runs", () => {
   );
 });
 
-test("while no id is known, the command finds the machine by its token", () => {
+test("while no id is known, the command finds the machine by its launch, whichever alternative it is", () => {
   expect(remedyFor(targetWith({ region: undefined }), undefined, "token-1")).toBe(
-    "aws ec2 describe-instances --filters Name=client-token,Values=token-1",
+    "aws ec2 describe-instances --filters Name=tag:lazyssh:launch,Values=token-1",
   );
 });
 

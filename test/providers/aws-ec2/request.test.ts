@@ -3,7 +3,7 @@ import type { AwsEc2Target } from "../../../src/config/types.ts";
 import { createAwsEc2Provider } from "../../../src/providers/aws-ec2/provider.ts";
 import { ownFilters, runInstancesInput } from "../../../src/providers/aws-ec2/request.ts";
 import { ec2Success, type ScriptedEc2, startScriptedEc2 } from "../../harness/scripted-ec2.ts";
-import { instanceXml, isolateSdk, never, targetWith } from "./fixture.ts";
+import { instanceXml, isolateSdk, never, order, targetWith } from "./fixture.ts";
 
 let ec2: ScriptedEc2;
 beforeEach(async () => {
@@ -42,11 +42,17 @@ const always = {
   "MetadataOptions.HttpTokens": "required",
   ...tagParams(1, "instance"),
   ...tagParams(2, "volume"),
+  ...tagParams(3, "network-interface"),
 };
+
+/** What is not sent of `always`, when the tags of the interface are left to the launch template. */
+const noInterfaceTags = Object.fromEntries(
+  Object.keys(tagParams(3, "network-interface")).map((name) => [name, undefined]),
+);
 
 test("a minimal target sends what is needed and not one parameter more", async () => {
   const provider = createAwsEc2Provider(targetWith({ endpoint: ec2.endpoint }), { owner: "server-1" });
-  await provider.create({ token: "token-1" }, never);
+  await provider.create(order("token-1"), never);
   expect(ec2.requests.map(({ action, params }) => ({ action, params }))).toEqual([
     { action: "RunInstances", params: always },
   ]);
@@ -55,7 +61,7 @@ test("a minimal target sends what is needed and not one parameter more", async (
 test("every attribute arrives on the wire under its EC2 name", async () => {
   const target = targetWith({
     endpoint: ec2.endpoint,
-    subnetId: "subnet-1",
+    subnetIds: ["subnet-1"],
     userData: "#!/bin/sh\necho grüße > /etc/motd\n",
     iamInstanceProfile: "archiver-role",
     availabilityZone: "us-west-2d",
@@ -85,7 +91,7 @@ test("every attribute arrives on the wire under its EC2 name", async () => {
     ],
     attachVolumes: [{ deviceName: "/dev/sdf", volumeId: "vol-1" }],
   });
-  await createAwsEc2Provider(target, { owner: "server-1" }).create({ token: "token-1" }, never);
+  await createAwsEc2Provider(target, { owner: "server-1" }).create(order("token-1"), never);
   expect(ec2.requests.at(-1)?.params).toEqual({
     ...always,
     SubnetId: "subnet-1",
@@ -111,7 +117,7 @@ async function extraOf(patch: Partial<AwsEc2Target>): Promise<Record<string, str
   const provider = createAwsEc2Provider(targetWith({ endpoint: ec2.endpoint, ...patch }), {
     owner: "server-1",
   });
-  await provider.create({ token: "token-1" }, never);
+  await provider.create(order("token-1"), never);
   const { params = {} } = ec2.requests.at(-1) ?? {};
   const usual: Readonly<Record<string, string>> = always;
   const names = new Set([...Object.keys(params), ...Object.keys(usual)]);
@@ -123,7 +129,7 @@ describe("one attribute alone", () => {
   const groups = { securityGroupIds: ["sg-1", "sg-2"] };
   const fromTemplate = {
     imageId: undefined,
-    instanceType: undefined,
+    instanceTypes: [],
     keyName: undefined,
     metadataOptions: undefined,
   };
@@ -132,6 +138,7 @@ describe("one attribute alone", () => {
     InstanceType: undefined,
     KeyName: undefined,
     "MetadataOptions.HttpTokens": undefined,
+    ...noInterfaceTags,
   };
 
   test.each<[string, Partial<AwsEc2Target>, Record<string, string | undefined>]>([
@@ -139,7 +146,7 @@ describe("one attribute alone", () => {
     ["security groups", groups, { "SecurityGroupId.1": "sg-1", "SecurityGroupId.2": "sg-2" }],
     [
       "a public address, with subnet and groups in the interface",
-      { associatePublicIpAddress: true, subnetId: "subnet-1", ...groups },
+      { associatePublicIpAddress: true, subnetIds: ["subnet-1"], ...groups },
       {
         "NetworkInterface.1.DeviceIndex": "0",
         "NetworkInterface.1.AssociatePublicIpAddress": "true",
@@ -178,7 +185,7 @@ describe("one attribute alone", () => {
       "a launch template by name, whose type is overridden",
       {
         ...fromTemplate,
-        instanceType: "t4g.nano",
+        instanceTypes: ["t4g.nano"],
         launchTemplate: { id: undefined, name: "backup", version: undefined },
       },
       {
@@ -186,6 +193,41 @@ describe("one attribute alone", () => {
         KeyName: undefined,
         "MetadataOptions.HttpTokens": undefined,
         "LaunchTemplate.LaunchTemplateName": "backup",
+        ...noInterfaceTags,
+      },
+    ],
+    [
+      "a machine that is to hibernate",
+      { stopMode: "hibernate" },
+      { "HibernationOptions.Configured": "true" },
+    ],
+    ["a machine that is to be stopped, and still ends when its guest powers off", { stopMode: "stop" }, {}],
+    [
+      "a guest that reads its expiry",
+      { deadManMs: 600_000 },
+      { "MetadataOptions.InstanceMetadataTags": "enabled" },
+    ],
+    [
+      "a guest that reads its expiry, whatever else the launch template says of metadata",
+      {
+        ...fromTemplate,
+        deadManMs: 600_000,
+        launchTemplate: { id: "lt-1", name: undefined, version: undefined },
+      },
+      {
+        ...leftOut,
+        "LaunchTemplate.LaunchTemplateId": "lt-1",
+        "MetadataOptions.InstanceMetadataTags": "enabled",
+      },
+    ],
+    [
+      "a public address beside a launch template, so that the interface is ours",
+      { launchTemplate: { id: "lt-1", name: undefined, version: undefined }, associatePublicIpAddress: true },
+      {
+        "LaunchTemplate.LaunchTemplateId": "lt-1",
+        "NetworkInterface.1.DeviceIndex": "0",
+        "NetworkInterface.1.AssociatePublicIpAddress": "true",
+        "NetworkInterface.1.DeleteOnTermination": "true",
       },
     ],
     [
@@ -198,11 +240,11 @@ describe("one attribute alone", () => {
     expect(await extraOf(patch)).toStrictEqual(expected);
   });
 
-  test("tags are on the instance and on its volumes; Name may be another, ours may not", async () => {
+  test("tags are on the instance, its volumes and its interface; Name may be another, ours may not", async () => {
     const tags = { Name: "tape", project: "backup & more", "lazyssh:owner": "somebody else" };
     await extraOf({ tags });
     const { params = {} } = ec2.requests.at(-1) ?? {};
-    for (const specification of [1, 2]) {
+    for (const specification of [1, 2, 3]) {
       const sent = [1, 2, 3, 4, 5, 6].map((tag) => [
         params[`TagSpecification.${specification}.Tag.${tag}.Key`],
         params[`TagSpecification.${specification}.Tag.${tag}.Value`],
@@ -223,7 +265,7 @@ test("region and credentials of the SDK's chain sign the request", async () => {
   const provider = createAwsEc2Provider(targetWith({ endpoint: ec2.endpoint, region: "eu-north-1" }), {
     owner: "server-1",
   });
-  await provider.create({ token: "token-1" }, never);
+  await provider.create(order("token-1"), never);
   expect(ec2.requests[0]?.authorization).toMatch(
     /Credential=AKIDEXAMPLE\/\d+\/eu-north-1\/ec2\/aws4_request/,
   );
@@ -235,12 +277,17 @@ test("an instance profile may be given by ARN", () => {
     imageId: "ami-1",
     owner: "server-1",
     token: "token-1",
+    clientToken: "token-1",
+    notes: {},
   });
   expect(input.IamInstanceProfile).toEqual({ Arn: arn });
 });
 
-test("own machines are sought by owner and every state but terminated", () => {
-  expect(ownFilters("server-1")).toEqual([
+test("own machines are sought by owner and every state but terminated, or in every state", () => {
+  expect(ownFilters("server-1", { gone: true })).toEqual([
+    { Name: "tag:lazyssh:owner", Values: ["server-1"] },
+  ]);
+  expect(ownFilters("server-1", { gone: false })).toEqual([
     { Name: "tag:lazyssh:owner", Values: ["server-1"] },
     { Name: "instance-state-name", Values: ["pending", "running", "shutting-down", "stopping", "stopped"] },
   ]);

@@ -108,6 +108,19 @@ describe("volumesFree", () => {
   });
 });
 
+test("volumes are told with their holders, as they are", async () => {
+  const held = volumeXml("vol-1", "in-use", { instance: "i-2" }).replace(
+    "</volumeId>",
+    "</volumeId><size>125</size><volumeType>sc1</volumeType>",
+  );
+  ec2.on("DescribeVolumes", describeVolumesXml(held, volumeXml("vol-2", "error")));
+  expect(await provider({ attachVolumes: [sdf, sdg] }).volumes(never)).toEqual([
+    { id: "vol-1", state: "in-use", sizeGiB: 125, type: "sc1", holders: ["i-2"] },
+    { id: "vol-2", state: "error", sizeGiB: undefined, type: undefined, holders: [] },
+  ]);
+  expect(await provider({ attachVolumes: [] }).volumes(never)).toEqual([]);
+});
+
 describe("attach", () => {
   test("a free volume is attached at its device, and done once the cloud shows it", async () => {
     ec2.on(

@@ -8,7 +8,7 @@ import type { AwsEc2Target } from "../../../src/config/types.ts";
 import { DEV_IMAGE, SUBNETS } from "../../../src/dev/cloud/region.ts";
 import { createAwsEc2Provider } from "../../../src/providers/aws-ec2/provider.ts";
 import { eventually, startWorld, type TestWorld } from "../../harness/world.ts";
-import { failureOf, isolateSdk, never, targetWith } from "./fixture.ts";
+import { failureOf, isolateSdk, never, order, targetWith } from "./fixture.ts";
 
 /** Long enough to ask for something while the machine is pending, also on a slow computer. */
 const SLOW = { pendingMs: 2_000 };
@@ -57,14 +57,14 @@ test("a whole life: create, describe, attach, destroy, volumes free, and again",
   const token = freshToken();
   expect(await verbs.volumesFree(never)).toEqual({ done: true });
 
-  const made = await verbs.create({ token }, never);
+  const made = await verbs.create(order(token), never);
   expect(made).toMatchObject({ phase: "pending", token, reason: undefined });
   const { id } = made;
   expect(await verbs.attach(id, never)).toEqual({
     done: false,
     waitingFor: `${volumeId} cannot be attached yet: ${id} is pending`,
   });
-  expect(await verbs.create({ token }, never)).toMatchObject({ id });
+  expect(await verbs.create(order(token), never)).toMatchObject({ id });
   expect(await verbs.find(token, never)).toMatchObject({ id });
   expect((await verbs.list(never)).map((machine) => machine.id)).toEqual([id]);
 
@@ -85,7 +85,7 @@ test("a whole life: create, describe, attach, destroy, volumes free, and again",
   expect(await verbs.list(never)).toEqual([]);
   await eventually("the volume to be free", async () => (await verbs.volumesFree(never)).done);
 
-  const next = await verbs.create({ token: freshToken() }, never);
+  const next = await verbs.create(order(freshToken()), never);
   expect(next.id).not.toBe(id);
   await ended(verbs, next.id);
 });
@@ -93,8 +93,8 @@ test("a whole life: create, describe, attach, destroy, volumes free, and again",
 test("a volume that another machine holds is waited for by name, and left to it", async () => {
   const verbs = providerFor({ attachVolumes: attachVolumes() });
   const [first, second] = await Promise.all([
-    verbs.create({ token: freshToken() }, never),
-    verbs.create({ token: freshToken() }, never),
+    verbs.create(order(freshToken()), never),
+    verbs.create(order(freshToken()), never),
   ]);
   await reaches(verbs, first.id, "running");
   await reaches(verbs, second.id, "running");
@@ -109,8 +109,8 @@ test("a volume that another machine holds is waited for by name, and left to it"
 
 test("a machine in another zone than its volume is told both zones", async () => {
   const elsewhere = SUBNETS.find(({ zone }) => zone !== "us-west-2d");
-  const verbs = providerFor({ attachVolumes: attachVolumes(), subnetId: elsewhere?.id });
-  const { id } = await verbs.create({ token: freshToken() }, never);
+  const verbs = providerFor({ attachVolumes: attachVolumes(), subnetIds: [elsewhere?.id ?? ""] });
+  const { id } = await verbs.create(order(freshToken()), never);
   await reaches(verbs, id, "running");
   const error = await failureOf(verbs.attach(id, never));
   expect(error).toMatchObject({ code: "VOLUME_MISMATCH", retryable: false });
@@ -122,10 +122,10 @@ test("every attribute of a launch arrives at the machine", async () => {
   const verbs = providerFor({
     imageId: undefined,
     image: { owners: ["self"], name: "lazyssh-*", mostRecent: true },
-    instanceType: undefined,
+    instanceTypes: [],
     keyName: undefined,
     launchTemplate: { id: undefined, name: "lazyssh-dev", version: "$Latest" },
-    subnetId: SUBNETS[1]?.id,
+    subnetIds: [SUBNETS[1]?.id ?? ""],
     securityGroupIds: ["sg-0123456789abcdef0"],
     associatePublicIpAddress: false,
     tags: { Name: "tape", project: "backup" },
@@ -143,7 +143,7 @@ test("every attribute of a launch arrives at the machine", async () => {
       },
     ],
   });
-  const { id } = await verbs.create({ token: freshToken() }, never);
+  const { id } = await verbs.create(order(freshToken()), never);
   const running = await reaches(verbs, id, "running");
   const { Reservations } = await harness.ec2.send(new DescribeInstancesCommand({ InstanceIds: [id] }));
   const instance = Reservations?.[0]?.Instances?.[0];
@@ -172,7 +172,7 @@ test("every attribute of a launch arrives at the machine", async () => {
 
 test("another server's machines are not seen", async () => {
   const verbs = providerFor();
-  const { id } = await verbs.create({ token: freshToken() }, never);
+  const { id } = await verbs.create(order(freshToken()), never);
   expect(await providerFor({}, "server-2").list(never)).toEqual([]);
   const seen = await providerFor({ name: "builder" }).list(never);
   expect(seen).toMatchObject([{ id, target: "archiver" }]);
@@ -181,15 +181,68 @@ test("another server's machines are not seen", async () => {
 
 test("a token that was spent on other parameters answers the machine it made", async () => {
   const token = freshToken();
-  const { id } = await providerFor().create({ token }, never);
-  const changed = providerFor({ instanceType: "t4g.small" });
-  expect(await changed.create({ token }, never)).toMatchObject({ id });
+  const { id } = await providerFor().create(order(token), never);
+  const changed = providerFor({ instanceTypes: ["t4g.small"] });
+  expect(await changed.create(order(token), never)).toMatchObject({ id });
   await ended(changed, id);
+});
+
+test("two servers with the same token and other notes have one machine", async () => {
+  const token = freshToken();
+  const [first, second] = [providerFor(), providerFor()];
+  const { id } = await first.create(order(token, { notes: { "lease:a": "1" } }), never);
+  const same = await second.create(order(token, { notes: { "lease:b": "1" } }), never);
+  expect(same).toMatchObject({ id, token, notes: { "lease:a": "1" } });
+  await second.annotate(id, { "lease:b": "2", "lease:a": undefined }, never);
+  expect((await first.list(never)).map(({ notes }) => notes)).toEqual([{ "lease:b": "2" }]);
+  await ended(first, id);
+});
+
+test("a machine of any alternative is found by the launch", async () => {
+  const verbs = providerFor({ instanceTypes: ["t4g.nano", "t4g.small"] });
+  const token = freshToken();
+  const { id } = await verbs.create(order(token, { alternative: 1 }), never);
+  expect(await verbs.find(token, never)).toMatchObject({ id, token });
+  expect(await verbs.list(never)).toMatchObject([{ id, token }]);
+  await ended(verbs, id);
+  expect(await verbs.list(never, { gone: true })).toEqual(
+    expect.arrayContaining([expect.objectContaining({ id, phase: "gone" })]),
+  );
+});
+
+test("a machine rests with its volume, and starts again", async () => {
+  const verbs = providerFor({ attachVolumes: attachVolumes(), stopMode: "stop" });
+  const { id } = await verbs.create(order(freshToken()), never);
+  await reaches(verbs, id, "running");
+  await eventually("the volume to be attached", async () => (await verbs.attach(id, never)).done);
+  await verbs.rest(id, { hibernate: false }, never);
+  await reaches(verbs, id, "resting");
+  await verbs.rest(id, { hibernate: false }, never);
+  expect(await verbs.list(never)).toMatchObject([{ id, phase: "resting" }]);
+  expect(await verbs.volumes(never)).toMatchObject([{ id: harness.world.volumeId, holders: [id] }]);
+  await verbs.start(id, never);
+  await reaches(verbs, id, "running");
+  await verbs.start(id, never);
+  expect(await verbs.attach(id, never)).toEqual({ done: true });
+  await ended(verbs, id);
+});
+
+test("preflight starts nothing, and names what would go wrong", async () => {
+  const right = { attachVolumes: attachVolumes(), availabilityZone: "us-west-2d" };
+  expect(await providerFor(right).preflight(never)).toEqual([]);
+  const elsewhere = SUBNETS.find(({ zone }) => zone !== "us-west-2d")?.id ?? "";
+  const wrong = { attachVolumes: attachVolumes(), subnetIds: [elsewhere], imageId: "ami-0badbadbadbadbad0" };
+  const findings = await providerFor(wrong).preflight(never);
+  expect(findings.map(({ text }) => text)).toEqual([
+    expect.stringContaining("is in zone us-west-2d, subnet"),
+    expect.stringContaining("image ami-0badbadbadbadbad0 does not exist"),
+  ]);
+  expect(await providerFor().list(never)).toEqual([]);
 });
 
 test("a volume that somebody has set to be deleted keeps its machine alive until that is undone", async () => {
   const verbs = providerFor({ attachVolumes: attachVolumes() });
-  const { id } = await verbs.create({ token: freshToken() }, never);
+  const { id } = await verbs.create(order(freshToken()), never);
   await reaches(verbs, id, "running");
   await eventually("the volume to be attached", async () => (await verbs.attach(id, never)).done);
   const deleteWithInstance = (value: boolean) =>
@@ -217,17 +270,17 @@ describe("faults", () => {
       const verbs = providerFor();
       const token = freshToken();
       harness.world.faults.set([{ action: "RunInstances", kind, times: 1 }]);
-      expect(await failureOf(verbs.create({ token }, never))).toMatchObject({ retryable: true });
+      expect(await failureOf(verbs.create(order(token), never))).toMatchObject({ retryable: true });
       const found = await verbs.find(token, never);
       expect(found).toMatchObject({ token });
-      expect(await verbs.create({ token }, never)).toMatchObject({ id: found?.id });
+      expect(await verbs.create(order(token), never)).toMatchObject({ id: found?.id });
       await ended(verbs, found?.id ?? "");
     },
   );
 
   test("an attachment whose answer was lost is seen as made", async () => {
     const verbs = providerFor({ attachVolumes: attachVolumes() });
-    const { id } = await verbs.create({ token: freshToken() }, never);
+    const { id } = await verbs.create(order(freshToken()), never);
     await reaches(verbs, id, "running");
     harness.world.faults.set([{ action: "AttachVolume", kind: "drop-after", times: 1 }]);
     expect(await failureOf(verbs.attach(id, never))).toMatchObject({
@@ -241,7 +294,7 @@ describe("faults", () => {
   test("no capacity is told as such, and nothing is made", async () => {
     const verbs = providerFor();
     harness.world.faults.set([{ action: "RunInstances", kind: "capacity" }]);
-    const error = await failureOf(verbs.create({ token: freshToken() }, never));
+    const error = await failureOf(verbs.create(order(freshToken()), never));
     expect(error).toMatchObject({ code: "NO_CAPACITY", retryable: false });
     expect(error.message).toContain("do not have sufficient t4g.nano capacity");
     expect(await verbs.list(never)).toEqual([]);
@@ -257,7 +310,7 @@ describe("faults", () => {
         reason: "too many",
       },
     ]);
-    const { id } = await verbs.create({ token: freshToken() }, never);
+    const { id } = await verbs.create(order(freshToken()), never);
     const gone = await reaches(verbs, id, "gone");
     expect(gone.reason).toBe("Client.VolumeLimitExceeded: too many");
   });
@@ -265,7 +318,7 @@ describe("faults", () => {
   test("a machine that the cloud does not show yet is MACHINE_NOT_FOUND, or not seen", async () => {
     const verbs = providerFor();
     const token = freshToken();
-    const { id } = await verbs.create({ token }, never);
+    const { id } = await verbs.create(order(token), never);
     harness.world.faults.set([{ action: "Describe*", kind: "stale", ms: 60_000 }]);
     expect(await failureOf(verbs.describe(id, never))).toMatchObject({
       code: "MACHINE_NOT_FOUND",
@@ -279,7 +332,7 @@ describe("faults", () => {
 
   test("an image that does not exist is named with the region", async () => {
     const verbs = providerFor({ imageId: "ami-0badbadbadbadbad0" });
-    const error = await failureOf(verbs.create({ token: freshToken() }, never));
+    const error = await failureOf(verbs.create(order(freshToken()), never));
     expect(error).toMatchObject({ code: "BAD_REQUEST", retryable: false });
     expect(error.message).toContain("image ami-0badbadbadbadbad0 does not exist");
     expect(error.message).toContain("region us-west-2");
