@@ -1,4 +1,5 @@
 import type { ServerStatus, TargetReport } from "../control/index.ts";
+import type { MachineStatus } from "../targets/index.ts";
 import { machineCost, volumePrice } from "./quantities.ts";
 
 /** What `lazyssh status --json` prints; docs/operation.md describes it. Keys are only ever added. */
@@ -44,11 +45,7 @@ function targetToJson(target: TargetReport, now: number) {
   };
 }
 
-function machineToJson(
-  machine: TargetReport["machines"][number],
-  hourlyPrice: number | undefined,
-  now: number,
-) {
+function machineToJson(machine: MachineStatus, hourlyPrice: number | undefined, now: number) {
   const { startedAt } = machine;
   return {
     state: machine.state,

@@ -1,8 +1,6 @@
 import type { ServerStatus, TargetReport } from "../control/index.ts";
+import type { LeaseStatusLine, MachineStatus } from "../targets/index.ts";
 import { dollars, machineCost, roughly, volumePrice } from "./quantities.ts";
-
-type Machine = TargetReport["machines"][number];
-type Lease = Machine["leases"][number];
 
 /** What `lazyssh status` shows to people. */
 export function renderStatus({ server, targets }: ServerStatus, now: number): string {
@@ -28,7 +26,7 @@ function renderTarget(target: TargetReport, width: number, now: number): string[
   return [title, ...machines, ...renderVolumes(target), row("today", today(target))];
 }
 
-function renderMachine(machine: Machine, hourlyPrice: number | undefined, now: number): string[] {
+function renderMachine(machine: MachineStatus, hourlyPrice: number | undefined, now: number): string[] {
   const { state, since, startedAt, host, unfit, waitingFor } = machine;
   const age = startedAt === undefined ? undefined : now - startedAt;
   const cost = age === undefined ? undefined : machineCost(age, hourlyPrice);
@@ -47,14 +45,14 @@ function renderMachine(machine: Machine, hourlyPrice: number | undefined, now: n
 }
 
 /** One line for each client connection, however many channels it has. */
-function renderLeases(leases: readonly Lease[], now: number): string[] {
-  const groups = new Map<string, Lease[]>();
+function renderLeases(leases: readonly LeaseStatusLine[], now: number): string[] {
+  const groups = new Map<string, LeaseStatusLine[]>();
   for (const lease of leases) {
     const key = `${lease.kind} ${lease.connection} ${lease.status}`;
     groups.set(key, [...(groups.get(key) ?? []), lease]);
   }
   return [...groups.values()].map((group) => {
-    const [first] = group as [Lease];
+    const [first] = group as [LeaseStatusLine];
     const time = roughly(now - Math.min(...group.map(({ since }) => since)));
     const channels = group.length === 1 ? "" : `, ${group.length} channels`;
     if (first.kind === "by hand")
