@@ -9,7 +9,7 @@ const minute = 60_000;
 
 async function open(machines = fakeMachines([restingTarget()])) {
   const dir = tempDir();
-  const controls = await openControls(dir, machines, Date.now() - 95 * minute);
+  const controls = await openControls(dir, machines, { since: Date.now() - 95 * minute });
   onTestFinished(() => controls.close());
   const run = (command: string, ...args: string[]) => runProgram([command, "--state-dir", dir, ...args]);
   return { dir, machines, run };

@@ -1,17 +1,20 @@
+import { once } from "node:events";
 import { chmodSync, existsSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { askServer } from "../../src/control/index.ts";
+import { type Clock, systemClock } from "../../src/util/clock.ts";
 import { fakeMachines, openControls, readyTarget, restingTarget } from "../harness/by-hand.ts";
+import { SimClock } from "../harness/sim-clock.ts";
 import { tempDir } from "../harness/temp.ts";
 import { eventually } from "../harness/world.ts";
 
 const never = () => ({ signal: new AbortController().signal });
 const start = { do: "start", target: "archiver", forMs: undefined, lift: false } as const;
 
-async function open(machines = fakeMachines([restingTarget()]), dir = tempDir()) {
-  const controls = await openControls(dir, machines);
+async function open(machines = fakeMachines([restingTarget()]), dir = tempDir(), clock: Clock = systemClock) {
+  const controls = await openControls(dir, machines, { clock });
   onTestFinished(() => controls.close());
   return { dir, machines, ...controls };
 }
@@ -191,6 +194,35 @@ describe("clients that are not ours", () => {
     const { socket, heard } = raw(dir, '{"do":"sta', 'tus","new":1}');
     socket.end();
     expect(await heard).toMatchObject([{ ok: { server: { version: "1.2.3" } } }]);
+  });
+
+  it("are told so when they say nothing for 10 s", async () => {
+    const clock = new SimClock();
+    const { dir } = await open(undefined, undefined, clock);
+    const { socket, heard } = raw(dir);
+    await once(socket, "connect");
+    let lines: unknown[] | undefined;
+    void heard.then((told) => {
+      lines = told;
+    });
+    await eventually("the answer", async () => {
+      await clock.advance(10_000);
+      return lines;
+    });
+    expect(lines).toMatchObject([{ error: { message: "nothing was asked within 10 s" } }]);
+  });
+
+  it("are hung up on when they do not leave with their answer", async () => {
+    const clock = new SimClock();
+    const { dir } = await open(undefined, undefined, clock);
+    const { socket, heard } = raw(dir, '{"do":"status"}\n');
+    expect(await heard).toHaveLength(1);
+    socket.on("error", () => undefined);
+    await eventually("the end of the connection", async () => {
+      await clock.advance(10_000);
+      socket.write("more");
+      return socket.destroyed;
+    });
   });
 
   it("that say nothing do not keep the server from closing, or others from asking", async () => {

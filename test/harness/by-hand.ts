@@ -1,7 +1,7 @@
 import { openControl } from "../../src/control/index.ts";
 import { createEventStream, type LazysshEvent } from "../../src/observe/index.ts";
 import type { ByHand, Dropped, HoldOptions, TargetStatus, VolumeStatus } from "../../src/targets/index.ts";
-import { systemClock } from "../../src/util/clock.ts";
+import { type Clock, systemClock } from "../../src/util/clock.ts";
 import { LazysshError } from "../../src/util/errors.ts";
 
 /** A server's machines that need no cloud: what they answer is set by the test. */
@@ -50,12 +50,16 @@ export function fakeMachines(targets: readonly TargetStatus[] = []): FakeMachine
 }
 
 /** The controls of a server in a state directory, without the server. */
-export async function openControls(stateDir: string, machines: ByHand, since = Date.now()) {
+export async function openControls(
+  stateDir: string,
+  machines: ByHand,
+  { since = Date.now(), clock = systemClock }: { since?: number; clock?: Clock } = {},
+) {
   const events = createEventStream();
   const seen: LazysshEvent[] = [];
   events.subscribe((event) => seen.push(event));
   const facts = { version: "1.2.3", pid: 42, since, listen: "127.0.0.1:7922", config: "c.hcl", stateDir };
-  const control = await openControl({ machines, facts, clock: systemClock, events });
+  const control = await openControl({ machines, facts, clock, events });
   return { seen, facts, close: control.close, [Symbol.asyncDispose]: control.close };
 }
 
