@@ -1,27 +1,43 @@
-import { diagnosticsToJson, loadConfig } from "../config/index.ts";
+import { type Config, diagnosticsToJson, loadConfig, renderDiagnostics } from "../config/index.ts";
+import { createProvider } from "../providers/index.ts";
+import { stayAlive } from "../util/clock.ts";
 import type { CheckFlags } from "./check.ts";
-import { readConfig } from "./config.ts";
 import { type CliContext, exitCodes } from "./context.ts";
 import { variables } from "./flags.ts";
+import { checkOnline } from "./online.ts";
 
 export async function check(this: CliContext, flags: CheckFlags): Promise<void> {
-  const valid = flags.json ? await checkAsJson(this, flags) : await checkAsText(this, flags);
+  const { env, stdout, stderr, clock } = this;
+  const { config, sources, ...offline } = await loadConfig({
+    file: flags.config,
+    env,
+    vars: variables(flags.var),
+  });
+  using _alive = stayAlive();
+  const online =
+    flags.online && config
+      ? await checkOnline(config, {
+          provider: (target) => createProvider(target, { owner: "check" }), // starts nothing, so marks nothing
+          clock,
+        })
+      : [];
+  const diagnostics = [...offline.diagnostics, ...online];
+  const valid = config !== undefined && online.every(({ severity }) => severity !== "error");
+  if (flags.json) {
+    stdout.write(`${JSON.stringify(diagnosticsToJson(diagnostics, sources), undefined, 2)}\n`);
+  } else {
+    if (diagnostics.length > 0) {
+      stderr.write(renderDiagnostics(diagnostics, sources, { color: stderr.isTTY === true }));
+    }
+    if (config) stdout.write(`${summary(config)}\n`);
+    if (config && flags.online && online.length === 0)
+      stdout.write("nothing in the cloud speaks against a start\n");
+  }
   this.process.exitCode = valid ? exitCodes.ok : exitCodes.usage;
 }
 
-async function checkAsJson(context: CliContext, flags: CheckFlags): Promise<boolean> {
-  const result = await loadConfig({ file: flags.config, env: context.env, vars: variables(flags.var) });
-  const report = diagnosticsToJson(result.diagnostics, result.sources);
-  context.stdout.write(`${JSON.stringify(report, undefined, 2)}\n`);
-  return result.config !== undefined;
-}
-
-async function checkAsText(context: CliContext, flags: CheckFlags): Promise<boolean> {
-  const config = await readConfig(context, flags);
-  if (!config) return false;
-  const { targets } = config;
+function summary({ file, targets }: Config): string {
   const count = targets.length === 1 ? "1 target" : `${targets.length} targets`;
   const names = targets.length === 0 ? "" : `: ${targets.map((target) => target.name).join(", ")}`;
-  context.stdout.write(`${config.file} is valid, ${count}${names}\n`);
-  return true;
+  return `${file} is valid, ${count}${names}`;
 }

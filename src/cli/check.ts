@@ -6,14 +6,16 @@ export interface CheckFlags {
   readonly config: string;
   readonly var?: readonly Assignment[];
   readonly json: boolean;
+  readonly online: boolean;
 }
 
 export const checkCommand = buildCommand<CheckFlags, [], CliContext>({
   docs: {
     brief: "Check a config file and tell everything that is wrong with it",
     fullDescription:
-      "Reads the file as the server would, without starting anything.\n" +
-      "Exit codes: 0 valid (warnings allowed), 2 not valid.",
+      "Reads the file as the server would, without starting anything. With --online it asks the cloud, too, for what would\n" +
+      "make a start fail: credentials, permissions, images, zones.\n" +
+      "Exit codes: 0 valid (warnings allowed), 2 not valid, or a start would fail.",
   },
   parameters: {
     flags: {
@@ -22,6 +24,12 @@ export const checkCommand = buildCommand<CheckFlags, [], CliContext>({
       json: {
         kind: "boolean",
         brief: "Print the diagnostics as JSON on standard output, as terraform validate -json does",
+        default: false,
+        withNegated: false,
+      },
+      online: {
+        kind: "boolean",
+        brief: "Ask the cloud whether machines could be started; starts none",
         default: false,
         withNegated: false,
       },

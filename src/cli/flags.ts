@@ -29,6 +29,20 @@ export const stateDirFlag = {
   optional: true,
 } as const satisfies TypedFlagParameter<string | undefined, CliContext>;
 
+/** Which running server is meant. */
+export const serverFlags = { config: configFlag, var: varFlag, stateDir: stateDirFlag } as const;
+
+export interface ServerFlags {
+  readonly config: string;
+  readonly var?: readonly Assignment[];
+  readonly stateDir?: string;
+}
+
+export const targetParameter = {
+  kind: "tuple",
+  parameters: [{ parse: String, brief: "Name of the target, as in the config file", placeholder: "TARGET" }],
+} as const;
+
 export const logFlags = {
   logFormat: {
     kind: "enum",

@@ -7,10 +7,16 @@ import { type CliContext, exitCodes } from "./context.ts";
 import { demoCommand } from "./demo.ts";
 import { devCommand } from "./dev.ts";
 import { serveCommand } from "./serve.ts";
+import { startCommand } from "./start.ts";
+import { statusCommand } from "./status.ts";
+import { stopCommand } from "./stop.ts";
 import { sweepCommand } from "./sweep.ts";
 
 const routes = {
   serve: serveCommand,
+  status: statusCommand,
+  start: startCommand,
+  stop: stopCommand,
   check: checkCommand,
   sweep: sweepCommand,
   dev: devCommand,

@@ -1,3 +1,5 @@
+export type { Diagnostic } from "./diagnostic.ts";
+export { parseDuration } from "./duration.ts";
 export { diagnosticsToJson } from "./json.ts";
 export { type ConfigResult, loadConfig, parseConfig } from "./load.ts";
 export { renderDiagnostics } from "./render.ts";

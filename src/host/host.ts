@@ -15,6 +15,7 @@ import {
 } from "../targets/index.ts";
 import type { Clock } from "../util/clock.ts";
 import { messageOf } from "../util/errors.ts";
+import { type AsyncCloseable, startControl, startMetrics } from "./extras.ts";
 
 export interface HostOptions {
   readonly config: Config;
@@ -23,7 +24,7 @@ export interface HostOptions {
   readonly clock: Clock;
 }
 
-/** A running jump host: front door, machines and what is remembered of them. */
+/** A running jump host: front door, machines, what is remembered of them, and the controls. */
 export interface Host {
   /** Where it listens, with the port the system chose when port 0 was asked for. */
   readonly address: { readonly host: string; readonly port: number };
@@ -61,21 +62,29 @@ export async function startHost({ config, stateDir: choice, events, clock }: Hos
     provider: (target) => createProvider(target, { owner: ownerMark(stateDir, group) }),
   });
   const door = createFrontDoor({ config: config.server, targets: fleet, events, clock });
+  const around = { config, events, clock };
   let address: Host["address"];
+  let metrics: AsyncCloseable | undefined;
   try {
+    metrics = await startMetrics(around); // before anything happens that is to be counted
     await fleet.recover();
     address = await door.listen();
   } catch (error) {
     fleet.abandon();
+    await metrics?.close();
     await stateDir.close();
     throw error;
   }
+  const control = await startControl(around, { machines: fleet, stateDir: stateDir.path, address });
   let closing: Promise<void> | undefined;
   const close = async (signal: string): Promise<void> => {
     events.emit({ type: "server.stopping", signal, machines: fleet.running() });
     door.refuseNew("the jump host is shutting down: try again when it is back");
     await fleet.close();
     await door.close();
+    // As late as that, so that it can be asked what it waits for.
+    await control?.close();
+    await metrics?.close();
     await stateDir.close();
   };
   return {

@@ -80,45 +80,55 @@ export type LazysshEvent =
       readonly reason: string;
       readonly remedy: string;
     }
+  /** The cloud is about to take the machine away. `clients` are the addresses of those who use it. */
   | {
-      /** The cloud is about to take a machine away. */
       readonly type: "machine.notice";
       readonly target: string;
-      readonly machine: string | undefined;
+      readonly machine: string;
       readonly reason: string;
       readonly clients: readonly string[];
     }
+  /** No new connection is let to the machine any more, or again. */
   | {
-      readonly type: "machine.unfit";
+      readonly type: "machine.unfit" | "machine.fit";
       readonly target: string;
-      readonly machine: string | undefined;
+      readonly machine: string;
       readonly reason: string;
-    }
-  | {
-      readonly type: "machine.fit";
-      readonly target: string;
-      readonly machine: string | undefined;
     }
   | {
       readonly type: "machine.before_stop";
       readonly target: string;
-      readonly machine: string | undefined;
+      readonly machine: string;
       readonly seconds: number;
     }
   | {
       readonly type: "machine.before_stop_failed";
       readonly target: string;
-      readonly machine: string | undefined;
+      readonly machine: string;
       readonly reason: string;
       readonly remedy: string;
     }
-  | { readonly type: "machine.joined"; readonly target: string; readonly machine: string | undefined }
-  | { readonly type: "machine.left_to_others"; readonly target: string; readonly machine: string | undefined }
+  /** A machine of another server of the group is used, or ours is left to the others that use it. */
+  | {
+      readonly type: "machine.joined" | "machine.left_to_others";
+      readonly target: string;
+      readonly machine: string;
+    }
   | {
       readonly type: "limit.reached";
       readonly target: string;
+      /** As it is named in the config: `max_machines`, `budget`, `idle_timeout` … */
       readonly limit: string;
       readonly reason: string;
+    }
+  /** Somebody at the controls asked for something. */
+  | {
+      readonly type: "control";
+      readonly do: "status" | "start" | "stop";
+      readonly target?: string;
+      readonly forMs?: number | undefined;
+      readonly lift?: boolean;
+      readonly cut?: boolean;
     }
   | { readonly type: "server.stopping"; readonly signal: string; readonly machines: readonly string[] }
   | { readonly type: "server.warning"; readonly reason: string };

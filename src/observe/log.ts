@@ -41,11 +41,17 @@ function levelOf(event: LazysshEvent): Level {
       return event.accepted ? "info" : "warn";
     case "machine.failed":
     case "machine.leak_suspected":
+    case "machine.before_stop_failed":
       return "error";
     case "machine.retry":
+    case "machine.notice":
+    case "machine.unfit":
+    case "limit.reached":
     case "channel.refused":
     case "server.warning":
       return "warn";
+    case "control":
+      return event.do === "status" ? "debug" : "info"; // who looks changes nothing, and may look often
     case "machine.waiting":
       return "debug";
     default:

@@ -65,7 +65,7 @@ export async function lookAfter(
     unfit(error);
   };
   const onFit = () => {
-    events.emit({ type: "machine.fit", ...subject });
+    events.emit({ type: "machine.fit", ...subject, reason: "its port answers again" });
     if (!noticed) report({ type: "fit", launch });
   };
   const error = await Promise.race([

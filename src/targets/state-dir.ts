@@ -2,9 +2,10 @@ import { randomUUID } from "node:crypto";
 import { access, mkdir, readFile, rm } from "node:fs/promises";
 import { connect, createServer, type Server } from "node:net";
 import { homedir } from "node:os";
-import { join, relative, resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { writeDurably } from "../util/durable.ts";
 import { LazysshError, messageOf } from "../util/errors.ts";
+import { addressable } from "../util/socket-path.ts";
 
 /** The folder where one server keeps what must survive it. Held by one process at a time. */
 export interface StateDir {
@@ -123,14 +124,6 @@ async function take(path: string): Promise<Server | undefined> {
       { cause },
     );
   }
-}
-
-/** A socket's address holds 107 bytes on Linux, 103 elsewhere; from where we stand the path may be shorter. */
-function addressable(socket: string): string {
-  if (Buffer.byteLength(socket) <= 103) return socket;
-  const near = relative(process.cwd(), socket);
-  if (Buffer.byteLength(near) <= 103) return near;
-  throw new Error("the path is longer than the 90 bytes that leave room for a socket in it");
 }
 
 function answers(socket: string): Promise<boolean> {

@@ -157,6 +157,8 @@ describe("usage", () => {
     [["check", "--config"], /config/],
     [["serve", "--log-level", "loud"], /loud/],
     [["check", "--var", "nothing"], /NAME=VALUE/],
+    [["start"], /TARGET/],
+    [["stop", "a", "b"], /[Tt]oo many/],
   ])("%j ends with 2 and says what is wrong", async (args, said) => {
     const { code, stderr } = await run(...args);
     expect(code).toBe(2);
@@ -167,6 +169,9 @@ describe("usage", () => {
     [["--help"]],
     [["serve", "--help"]],
     [["check", "--help"]],
+    [["status", "--help"]],
+    [["start", "--help"]],
+    [["stop", "--help"]],
     [["dev", "--help"]],
     [["demo", "--help"]],
   ])("%j prints what is in the snapshot", async (args) => {

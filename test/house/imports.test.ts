@@ -77,6 +77,10 @@ describe("what is loaded", () => {
     expect(reachableFrom("src/host/index.ts").packages).not.toContain("@aws-sdk/client-ec2");
   });
 
+  it("loads what counts only for who wants metrics", () => {
+    expect(reachableFrom("src/host/index.ts").packages).not.toContain("prom-client");
+  });
+
   it("touches the inside of ssh2 in one file", () => {
     expect(
       wrongImports(({ path }, { specifier, kind }) => {
