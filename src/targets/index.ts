@@ -10,7 +10,7 @@ export type {
 export { createFleet } from "./fleet.ts";
 export { createJournal, type Journal } from "./journal.ts";
 export type { Lease, Tenant } from "./lease.ts";
-export { createMeter, type Meter, openMeter } from "./meter.ts";
+export { createMeter, openMeter } from "./meter.ts";
 export { probe } from "./probe.ts";
 export { remote } from "./remote.ts";
 export {

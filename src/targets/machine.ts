@@ -156,6 +156,12 @@ export class MachineDriver {
       case "attaching":
       case "probing":
         this.#dispatch({ type: "failed", launch: state.launch, error, exists: "no" });
+        return;
+      case "absent":
+      case "lingering":
+      case "stopping":
+      case "failed":
+        return; // there is nobody to be told
     }
   }
 

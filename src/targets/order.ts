@@ -26,6 +26,9 @@ export async function order(context: StepContext, what: Order): Promise<Ordered>
     tried.push(alternatives[alternative] ?? "");
     const next = alternatives[alternative + 1];
     if (next === undefined || context.signal.aborted) return ordered;
+    // Another server of the group may have got further, with the same token.
+    const made = await context.provider.find(what.token, context.signal).catch(() => undefined);
+    if (made) return { machine: made };
     context.waiting(`an order of ${next}: there is no capacity for ${tried.join(", ")}`);
   }
 }
