@@ -1,5 +1,5 @@
 import type { Cloud, TimedEvent } from "./cloud/cloud.ts";
-import { instanceDied } from "./cloud/power.ts";
+import { instanceDied } from "./cloud/life.ts";
 import { currentState, type Instance } from "./cloud/state.ts";
 import type { Folders } from "./folders.ts";
 import { Guest } from "./guest/guest.ts";
@@ -74,6 +74,11 @@ export class Hypervisor {
         break;
       case "instance.state":
         this.#followState(event.instance);
+        break;
+      // Nothing of it is to be seen on the machine.
+      case "instance.launched":
+      case "spot.status":
+      case "tags":
         break;
     }
   }

@@ -1,5 +1,6 @@
 import type { Clock } from "../../util/clock.ts";
 import { DEFAULT_ZONE } from "./region.ts";
+import type { SpotRequest } from "./spot-state.ts";
 import {
   type CloudEvent,
   DEFAULT_DELAYS,
@@ -47,6 +48,7 @@ export class Cloud {
   readonly volumes = new Map<string, Volume>();
   /** By name. */
   readonly keyPairs = new Map<string, KeyPair>();
+  readonly spotRequests = new Map<string, SpotRequest>();
   readonly tokens = new Map<string, TokenUse>();
   delays: Delays;
   readonly #clock: Clock;
@@ -125,9 +127,16 @@ export class Cloud {
 
   /** A fresh resource id, as `i-0123456789abcdef0`. */
   newId(prefix: string): string {
-    let digits = "";
-    while (digits.length < 16) digits += Math.floor(this.#random() * 16).toString(16);
-    return `${prefix}-0${digits}`;
+    return `${prefix}-0${this.#digits(16)}`;
+  }
+
+  /** As `sir-0abcdef1`: spot requests have kept their short ids. */
+  newSpotRequestId(): string {
+    return `sir-${this.#digits(8)}`;
+  }
+
+  #digits(count: number): string {
+    return Array.from({ length: count }, () => Math.floor(this.#random() * 16).toString(16)).join("");
   }
 
   /** A loopback address no living instance has. */

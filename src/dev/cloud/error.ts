@@ -23,3 +23,8 @@ export function noCapacity(instanceType: string, zone: string): Ec2Error {
     500,
   );
 }
+
+/** What a dry run is answered that would have succeeded. */
+export function dryRunSucceeded(): Ec2Error {
+  return new Ec2Error("DryRunOperation", "Request would have succeeded, but DryRun flag is set.", 412);
+}

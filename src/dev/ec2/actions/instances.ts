@@ -1,5 +1,6 @@
-import { Ec2Error, missingParameter } from "../../cloud/error.ts";
+import { dryRunSucceeded, Ec2Error, missingParameter } from "../../cloud/error.ts";
 import { launch } from "../../cloud/launch.ts";
+import { checkLaunch } from "../../cloud/launch-request.ts";
 import { findInstances } from "../../cloud/lookup.ts";
 import {
   rebootInstances,
@@ -23,7 +24,12 @@ interface Seen {
 }
 
 const runInstances: Action = (params, { cloud, fate }) => {
-  const launched = launch(cloud, launchRequest(params, fate));
+  const request = launchRequest(params, fate);
+  if (params.flag("DryRun") === true) {
+    checkLaunch(cloud, request);
+    throw dryRunSucceeded();
+  }
+  const launched = launch(cloud, request);
   const [reservation] = reservations(
     { cloud, lagMs: 0 },
     launched.flatMap((instance) => seeAt(instance, cloud.now())),
@@ -71,9 +77,11 @@ const describeInstanceStatus: Action = (params, context) => {
 };
 
 /** TerminateInstances, StopInstances and StartInstances differ in what they do, not in how they answer. */
-function powerAction(act: (cloud: ActionContext["cloud"], ids: readonly string[]) => StateStep[]): Action {
+function powerAction(
+  act: (cloud: ActionContext["cloud"], ids: readonly string[], params: Params) => StateStep[],
+): Action {
   return (params, { cloud }) => ({
-    instancesSet: act(cloud, instanceIds(params)).map(({ id, previous, current }) => ({
+    instancesSet: act(cloud, instanceIds(params), params).map(({ id, previous, current }) => ({
       instanceId: id,
       currentState: renderState(current),
       previousState: renderState(previous),
@@ -95,7 +103,9 @@ export const instanceActions: ActionTable = {
   DescribeInstances: describeInstances,
   DescribeInstanceStatus: describeInstanceStatus,
   TerminateInstances: powerAction(terminateInstances),
-  StopInstances: powerAction(stopInstances),
+  StopInstances: powerAction((cloud, ids, params) =>
+    stopInstances(cloud, ids, { hibernate: params.flag("Hibernate") ?? false }),
+  ),
   StartInstances: powerAction(startInstances),
   RebootInstances: (params, { cloud }) => {
     rebootInstances(cloud, instanceIds(params));
@@ -155,6 +165,12 @@ function instanceField({
         return [instance.subnetId];
       case "vpc-id":
         return [VPC_ID];
+      case "instance-lifecycle":
+        return [instance.spotRequestId && "spot"];
+      case "spot-instance-request-id":
+        return [instance.spotRequestId];
+      case "hibernation-options.configured":
+        return [String(instance.hibernates)];
       case "reservation-id":
         return [instance.reservationId];
       case "ip-address":

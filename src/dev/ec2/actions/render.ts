@@ -17,7 +17,7 @@ export function renderState(name: InstanceState): XmlFields {
   return { code: STATE_CODES[name], name };
 }
 
-function renderTags(tags: Tags): XmlFields[] {
+export function renderTags(tags: Tags): XmlFields[] {
   return Object.entries(tags).map(([key, value]) => ({ key, value }));
 }
 
@@ -60,6 +60,9 @@ export function renderInstance(cloud: Cloud, instance: Instance, seen: StateChan
         ? undefined
         : { arn: `arn:aws:iam::${OWNER_ID}:instance-profile/${instance.iamInstanceProfile}`, id: "AIPADEV" },
     ebsOptimized: false,
+    instanceLifecycle: instance.spotRequestId && "spot",
+    spotInstanceRequestId: instance.spotRequestId,
+    hibernationOptions: { configured: instance.hibernates },
     metadataOptions: { state: "applied", ...instance.metadataOptions },
   };
 }
