@@ -135,6 +135,7 @@ async function startWorld(dir: string, options: WorldOptions, unlock: () => void
   }
   const volumeId =
     record?.volumeId ?? createVolume(cloud, { zone, size: 125, type: "sc1", tags: { Name: "archive" } }).id;
+  cloud.rememberAlways(volumeId);
   importKeyPair(cloud, KEY_NAME, keys.user.public);
 
   const faults = new Faults();

@@ -1,4 +1,5 @@
 import type { Clock } from "../../util/clock.ts";
+import { Past } from "./past.ts";
 import { DEFAULT_ZONE } from "./region.ts";
 import type { SpotRequest } from "./spot-state.ts";
 import {
@@ -7,6 +8,7 @@ import {
   type Delays,
   type Instance,
   type KeyPair,
+  type Tags,
   type TokenUse,
   type Volume,
 } from "./state.ts";
@@ -55,6 +57,8 @@ export class Cloud {
   readonly #random: () => number;
   readonly #listeners = new Set<(event: TimedEvent) => void>();
   readonly #scheduled = new Set<() => void>();
+  readonly #volumePast = new Past<Volume>();
+  readonly #tagPast = new Past<Tags>();
   #queue: Due[] = [];
   #settlingAt: number | undefined;
   #revision = 0;
@@ -121,6 +125,9 @@ export class Cloud {
 
   emit(event: CloudEvent): void {
     this.touch();
+    if ("volume" in event) this.remember(event.volume);
+    if (event.type === "instance.launched") this.#tagPast.set(event.instance, this.now(), { ...event.tags });
+    if (event.type === "tags") this.#retagged(event.resource, event.tags);
     const timed = { at: this.now(), ...event };
     for (const listener of this.#listeners) listener(timed);
   }
@@ -150,10 +157,49 @@ export class Cloud {
     }
   }
 
-  /** The volumes an instance holds, in the order of attachment. */
-  attachedTo(instanceId: string): Volume[] {
-    return [...this.volumes.values()]
+  /** Keeps in mind how a volume is now, for those who look later at what is now. */
+  remember(volumeId: string): void {
+    const volume = this.volumes.get(volumeId);
+    this.#volumePast.set(volumeId, this.now(), volume && snapshot(volume));
+  }
+
+  /** A volume that was there before this cloud began: no Describe is so far behind that it does not show it. */
+  rememberAlways(volumeId: string): void {
+    const volume = this.volumes.get(volumeId);
+    if (volume !== undefined) this.#volumePast.always(volumeId, snapshot(volume));
+  }
+
+  /** A volume as it was `lagMs` ago. */
+  volumeAt(id: string, lagMs: number): Volume | undefined {
+    return lagMs === 0 ? this.volumes.get(id) : this.#volumePast.at(id, this.now() - lagMs);
+  }
+
+  volumesAt(lagMs: number): Volume[] {
+    return lagMs === 0 ? [...this.volumes.values()] : this.#volumePast.allAt(this.now() - lagMs);
+  }
+
+  /** The tags that an instance had `lagMs` ago. */
+  tagsAt({ id, tags }: Instance, lagMs: number): Tags {
+    return (lagMs === 0 ? undefined : this.#tagPast.at(id, this.now() - lagMs)) ?? tags;
+  }
+
+  /** The volumes an instance holds, or held `lagMs` ago, in the order of attachment. */
+  attachedTo(instanceId: string, lagMs = 0): Volume[] {
+    return this.volumesAt(lagMs)
       .filter((volume) => volume.attachment?.instanceId === instanceId)
       .sort((a, b) => (a.attachment?.attachTime ?? 0) - (b.attachment?.attachTime ?? 0));
   }
+
+  #retagged(resource: string, tags: Tags): void {
+    if (this.volumes.has(resource)) this.remember(resource);
+    else this.#tagPast.set(resource, this.now(), { ...tags });
+  }
+}
+
+function snapshot(volume: Volume): Volume {
+  return {
+    ...volume,
+    tags: { ...volume.tags },
+    attachment: volume.attachment && { ...volume.attachment },
+  };
 }

@@ -13,7 +13,7 @@ export interface LaunchDevice extends Omit<VolumeSpec, "zone" | "tags"> {
   readonly deleteOnTermination: boolean;
 }
 
-export interface LaunchRequest {
+export interface LaunchRequest extends LaunchFaults {
   readonly imageId: string;
   readonly instanceType: string;
   readonly minCount: number;
@@ -40,10 +40,14 @@ export interface LaunchRequest {
   readonly clientToken?: string | undefined;
   /** All parameters but the token in one text: the same token with another one is refused. */
   readonly fingerprint: string;
+}
+
+/** What goes wrong with an order, by injected faults. */
+export interface LaunchFaults {
   readonly fate?: Fate;
-  /** An injected fault: the order is sound, and the market refuses it. */
+  /** The order is sound, and the market refuses it. */
   readonly refusal?: Ec2Error | undefined;
-  /** An injected fault: a token whose instances are terminated answers them, instead of being refused. */
+  /** A token whose instances are terminated answers them, instead of being refused. */
   readonly replaysTerminated?: boolean;
 }
 

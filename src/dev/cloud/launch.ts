@@ -118,6 +118,7 @@ function createInstance(cloud: Cloud, request: LaunchRequest, place: Place): Ins
     shutdownBehavior: request.shutdownBehavior ?? "stop",
     terminationProtected: request.terminationProtected ?? false,
     tags: { ...request.instanceTags },
+    detachMs: undefined,
     history: [],
   };
   cloud.instances.set(instance.id, instance);

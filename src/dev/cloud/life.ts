@@ -78,7 +78,7 @@ export function beginTermination(cloud: Cloud, instance: Instance, reason: State
 
 export function finish(cloud: Cloud, instance: Instance, reason: StateReason): void {
   enter(cloud, instance, "terminated", reason);
-  releaseVolumes(cloud, instance.id);
+  releaseVolumes(cloud, instance);
   cloud.schedule(LISTED_AFTER_TERMINATION_MS, () => {
     if (cloud.attachedTo(instance.id).length === 0) forget(cloud, instance);
   });

@@ -21,8 +21,17 @@ export interface StateStep {
   readonly current: InstanceState;
 }
 
-/** @throws Ec2Error `OperationNotPermitted` for a protected one; then none of the others is touched either. */
-export function terminateInstances(cloud: Cloud, ids: readonly string[]): StateStep[] {
+/**
+ * TerminateInstances.
+ *
+ * @param options.detachMs how long their volumes then take to come free. Default: as the cloud's delays have it.
+ * @throws Ec2Error `OperationNotPermitted` for a protected one; then none of the others is touched either.
+ */
+export function terminateInstances(
+  cloud: Cloud,
+  ids: readonly string[],
+  { detachMs }: { readonly detachMs?: number | undefined } = {},
+): StateStep[] {
   const instances = findInstances(cloud, ids);
   const kept = instances.find(({ terminationProtected }) => terminationProtected);
   if (kept !== undefined) {
@@ -34,6 +43,7 @@ export function terminateInstances(cloud: Cloud, ids: readonly string[]): StateS
   return instances.map((instance) =>
     step(instance, () => {
       const { state } = currentState(instance);
+      instance.detachMs = detachMs ?? instance.detachMs;
       if (state === "stopped") finish(cloud, instance, BY_USER);
       else if (state !== "terminated" && state !== "shutting-down")
         beginTermination(cloud, instance, BY_USER);

@@ -65,6 +65,7 @@ export function restore(cloud: Cloud, record: CloudRecord): string[] {
     volume.attachment = undefined;
     volume.state = "available";
     cloud.volumes.set(volume.id, volume);
+    cloud.rememberAlways(volume.id);
   }
   for (const keyPair of record.keyPairs) cloud.keyPairs.set(keyPair.name, keyPair);
   for (const [token, use] of record.tokens) cloud.tokens.set(token, use);

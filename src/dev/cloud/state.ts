@@ -65,6 +65,8 @@ export interface Instance {
   shutdownBehavior: "stop" | "terminate";
   terminationProtected: boolean;
   tags: Tags;
+  /** How long its volumes take to come free once it is gone; undefined: as the cloud's delays have it. */
+  detachMs: number | undefined;
   /** Never empty; the last one is now. */
   history: StateChange[];
 }

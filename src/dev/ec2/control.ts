@@ -3,7 +3,7 @@ import { messageOf } from "../../util/errors.ts";
 import type { Delays } from "../cloud/state.ts";
 import { DEFAULT_DELAYS } from "../cloud/state.ts";
 import { readBody } from "./endpoint.ts";
-import { type FaultRule, parseFaultRules } from "./faults.ts";
+import { type FaultRule, parseFaultRules } from "./fault-rules.ts";
 
 /** What `/_dev/…` can do to a world. */
 export interface Controls {

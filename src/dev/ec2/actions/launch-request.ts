@@ -1,13 +1,13 @@
 import { Ec2Error, missingParameter } from "../../cloud/error.ts";
-import type { LaunchDevice, LaunchRequest } from "../../cloud/launch-request.ts";
+import type { LaunchDevice, LaunchFaults, LaunchRequest } from "../../cloud/launch-request.ts";
 import { IMAGE_PARAMETERS, IMAGES, LAUNCH_TEMPLATES, type LaunchTemplate } from "../../cloud/region.ts";
-import type { Fate, MetadataOptions } from "../../cloud/state.ts";
+import type { MetadataOptions } from "../../cloud/state.ts";
 import type { Params } from "../query.ts";
 import { spotOrder } from "./spot-order.ts";
 import { checkTagSpecifications, tagsFor } from "./tags.ts";
 
 /** What the parameters of RunInstances ask for. @throws Ec2Error for what cannot be asked for. */
-export function launchRequest(params: Params, fate: Fate): LaunchRequest {
+export function launchRequest(params: Params, faults: LaunchFaults = {}): LaunchRequest {
   checkTagSpecifications(params);
   const template = templateVersion(params);
   const imageId = imageIdOf(params.text("ImageId") ?? template?.imageId ?? params.required("ImageId"));
@@ -32,7 +32,7 @@ export function launchRequest(params: Params, fate: Fate): LaunchRequest {
     volumeTags: tagsFor(params, "volume"),
     clientToken: params.text("ClientToken"),
     fingerprint: params.fingerprint(),
-    fate,
+    ...faults,
   };
 }
 

@@ -70,12 +70,14 @@ function retag(cloud: Cloud, resource: Instance | Volume, tags: Tags): void {
   cloud.emit({ type: "tags", resource: resource.id, tags });
 }
 
-function rows(cloud: Cloud): TagRow[] {
+function rows(cloud: Cloud, lagMs: number): TagRow[] {
   const of = (resourceType: TagRow["resourceType"], resourceId: string, tags: Tags): TagRow[] =>
     Object.entries(tags).map(([key, value]) => ({ resourceId, resourceType, key, value }));
   return [
-    ...[...cloud.instances.values()].flatMap(({ id, tags }) => of("instance", id, tags)),
-    ...[...cloud.volumes.values()].flatMap(({ id, tags }) => of("volume", id, tags)),
+    ...[...cloud.instances.values()].flatMap((instance) =>
+      of("instance", instance.id, cloud.tagsAt(instance, lagMs)),
+    ),
+    ...cloud.volumesAt(lagMs).flatMap(({ id, tags }) => of("volume", id, tags)),
   ];
 }
 
@@ -115,8 +117,8 @@ export const tagActions: ActionTable = {
     }
     return { return: true };
   },
-  DescribeTags: (params, { cloud }) => {
-    const found = applyFilters(params, rows(cloud), (row, name) => {
+  DescribeTags: (params, { cloud, lagMs }) => {
+    const found = applyFilters(params, rows(cloud, lagMs), (row, name) => {
       switch (name) {
         case "resource-id":
           return [row.resourceId];
