@@ -15,6 +15,8 @@ const ACTIONS: ReadonlyMap<string, ActionTable[string]> = new Map(
   ),
 );
 
+export const ACTION_NAMES: readonly string[] = [...ACTIONS.keys()];
+
 /** Actions that look at what is asked for before they say what a dry run would have come to. */
 const CHECKS_DRY_RUN: ReadonlySet<string> = new Set(["RunInstances"]);
 
