@@ -7,6 +7,7 @@ import { createEndpoint } from "./ec2/endpoint.ts";
 import type { Faults } from "./ec2/faults.ts";
 import type { Hypervisor } from "./hypervisor.ts";
 import type { Journal } from "./journal.ts";
+import type { Mischief } from "./mischief.ts";
 import { viewState } from "./state-view.ts";
 
 export interface GatewayOptions {
@@ -14,6 +15,7 @@ export interface GatewayOptions {
   readonly faults: Faults;
   readonly journal: Journal;
   readonly hypervisor: Hypervisor;
+  readonly mischief: Mischief;
   readonly clock: Clock;
   readonly signal: AbortSignal;
   readonly save: () => Promise<void>;
@@ -40,7 +42,7 @@ export function createGateway(options: GatewayOptions): http.RequestListener {
     setDelays: (delays) => {
       cloud.delays = { ...cloud.delays, ...delays };
     },
-    kill: (id) => hypervisor.kill(id),
+    ...options.mischief,
     outage: (ms) => {
       options.outage(ms).catch((error: unknown) => problem(`outage: ${messageOf(error)}`));
     },

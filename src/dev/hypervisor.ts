@@ -1,5 +1,5 @@
 import type { Cloud, TimedEvent } from "./cloud/cloud.ts";
-import { instanceDied } from "./cloud/power.ts";
+import { instanceDied } from "./cloud/life.ts";
 import { currentState, type Instance } from "./cloud/state.ts";
 import type { Folders } from "./folders.ts";
 import { Guest } from "./guest/guest.ts";
@@ -12,6 +12,7 @@ export interface HypervisorOptions {
   /** Port of every guest's SSH server, each on an address of its own. */
   readonly port: number;
   readonly onListening: (instanceId: string) => void;
+  readonly onPortClosed: (instanceId: string) => void;
 }
 
 /** Share of the shutdown time that processes get before SIGKILL; the rest is for the guest to end itself. */
@@ -32,8 +33,7 @@ export class Hypervisor {
 
   /** Process id of the guest behind an instance. */
   pid(instanceId: string): number | undefined {
-    const guest = this.#guests.get(instanceId);
-    return guest?.alive ? guest.pid : undefined;
+    return this.guest(instanceId)?.pid;
   }
 
   consoleOutput(instanceId: string): string {
@@ -74,6 +74,11 @@ export class Hypervisor {
         break;
       case "instance.state":
         this.#followState(event.instance);
+        break;
+      // Nothing of it is to be seen on the machine.
+      case "instance.launched":
+      case "spot.status":
+      case "tags":
         break;
     }
   }
@@ -120,6 +125,7 @@ export class Hypervisor {
         fate: instance.fate.kind,
       },
       onListening: () => this.#options.onListening(id),
+      onPortClosed: () => this.#options.onPortClosed(id),
       onExit: () => {
         this.#living.delete(guest);
         // One that was replaced by a reboot says nothing about its instance.
@@ -133,7 +139,9 @@ export class Hypervisor {
   #powerOff(id: string, withinMs: number): void {
     const guest = this.#guests.get(id);
     this.#guests.delete(id);
-    guest?.shutdown(withinMs * GRACE_SHARE);
+    // One that hangs does not go down when asked; EC2 then cuts its power.
+    if (guest?.frozen) guest.kill();
+    else guest?.shutdown(withinMs * GRACE_SHARE);
   }
 
   #keysOf(instance: Instance): string[] {
@@ -142,11 +150,9 @@ export class Hypervisor {
     return pair === undefined ? [] : [pair.publicKey];
   }
 
-  /** Sudden death: as if the power had been cut. False when there is nothing to kill. */
-  kill(id: string): boolean {
+  /** The guest behind an instance, for those who mean it harm; undefined when it does not run. */
+  guest(id: string): Guest | undefined {
     const guest = this.#guests.get(id);
-    if (guest?.alive !== true) return false;
-    guest.kill();
-    return true;
+    return guest?.alive ? guest : undefined;
   }
 }

@@ -7,6 +7,8 @@ export interface JournalEntry {
 }
 
 const MOST_ENTRIES = 10_000;
+/** With more than this left, shortening would soon begin again. */
+const KEPT_SHARE = 0.9;
 
 /** The latest things that happened, and how often each action was called. */
 export class Journal {
@@ -15,12 +17,19 @@ export class Journal {
 
   add(entry: JournalEntry): void {
     this.#entries.push(entry);
-    if (this.#entries.length > MOST_ENTRIES) this.#entries = this.#entries.slice(MOST_ENTRIES / 10);
+    if (this.#entries.length > MOST_ENTRIES) this.#shorten();
   }
 
   called(action: string, at: number): void {
     this.#calls.set(action, (this.#calls.get(action) ?? 0) + 1);
     this.add({ at, type: "call", action });
+  }
+
+  /** Calls go first: they are many, and what became of machines and volumes is told by the other entries. */
+  #shorten(): void {
+    const recent = this.#entries.length - MOST_ENTRIES / 10;
+    const kept = this.#entries.filter(({ type }, index) => type !== "call" || index >= recent);
+    this.#entries = kept.length > MOST_ENTRIES * KEPT_SHARE ? kept.slice(MOST_ENTRIES / 10) : kept;
   }
 
   /** Calls by action, as counted since the start. */

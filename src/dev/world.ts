@@ -20,6 +20,7 @@ import { Hypervisor } from "./hypervisor.ts";
 import { Journal } from "./journal.ts";
 import { prepareKeys, type WorldKeys } from "./keys.ts";
 import { lockFolder } from "./lock.ts";
+import { createMischief, type Mischief } from "./mischief.ts";
 import { viewState, type WorldState } from "./state-view.ts";
 import { readRecord, Store } from "./store.ts";
 import { runCloud } from "./ticker.ts";
@@ -45,7 +46,7 @@ export interface WorldOptions {
 }
 
 /** A running dev world. */
-export interface World {
+export interface World extends Mischief {
   /** Absolute. */
   readonly dir: string;
   /** URL of the EC2 API. */
@@ -64,8 +65,6 @@ export interface World {
   state(): WorldState;
   /** Delays of what is begun from now on. */
   setDelays(delays: Partial<Delays>): void;
-  /** Ends a guest at once, as a power cut does; false when it does not run. */
-  kill(instanceId: string): boolean;
   /** Takes the EC2 API away, connections and all, for `ms`; resolves when it is back on the same port. */
   outage(ms: number): Promise<void>;
   /** Writes `ssh_config`, `known_hosts` and, last, `dev.json` for a jump server that listens. */
@@ -127,6 +126,7 @@ async function startWorld(dir: string, options: WorldOptions, unlock: () => void
     program: options.guestProgram ?? GUEST_PROGRAM,
     port: guestPort,
     onListening: (instance) => journal.add({ at: clock.now(), type: "guest.listening", instance }),
+    onPortClosed: (instance) => journal.add({ at: clock.now(), type: "guest.port_closed", instance }),
   });
 
   if (record !== undefined) {
@@ -135,9 +135,11 @@ async function startWorld(dir: string, options: WorldOptions, unlock: () => void
   }
   const volumeId =
     record?.volumeId ?? createVolume(cloud, { zone, size: 125, type: "sc1", tags: { Name: "archive" } }).id;
+  cloud.rememberAlways(volumeId);
   importKeyPair(cloud, KEY_NAME, keys.user.public);
 
   const faults = new Faults();
+  const mischief = createMischief(cloud, hypervisor);
   let store: Store | undefined;
   let listener: Listener | undefined;
   const outage = async (ms: number): Promise<void> => {
@@ -150,6 +152,7 @@ async function startWorld(dir: string, options: WorldOptions, unlock: () => void
     faults,
     journal,
     hypervisor,
+    mischief,
     clock,
     problem,
     outage,
@@ -204,7 +207,7 @@ async function startWorld(dir: string, options: WorldOptions, unlock: () => void
     setDelays: (delays) => {
       cloud.delays = { ...cloud.delays, ...delays };
     },
-    kill: (id) => hypervisor.kill(id),
+    ...mischief,
     outage,
     writeClientFiles: (clientOptions) =>
       writeClientFiles({ ...clientOptions, dir, keys, guestPort, endpoint, configFile, volumeId }),

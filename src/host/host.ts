@@ -1,10 +1,11 @@
-import type { Config } from "../config/index.ts";
+import type { Config, MachineTargetConfig } from "../config/index.ts";
 import type { EventStream } from "../observe/index.ts";
-import { createProvider } from "../providers/index.ts";
+import { createProvider, type Provider } from "../providers/index.ts";
 import { createFrontDoor } from "../server/index.ts";
 import {
   createFleet,
   createJournal,
+  type Journal,
   openMeter,
   openStateDir,
   ownerMark,
@@ -22,6 +23,13 @@ export interface HostOptions {
   readonly stateDir: StateDirChoice;
   readonly events: EventStream;
   readonly clock: Clock;
+  /** Puts something between the machines' lives and what they work on: how tests cut a life off at each of its effects. */
+  readonly between?: (surroundings: Surroundings) => Surroundings;
+}
+
+export interface Surroundings {
+  readonly provider: (target: MachineTargetConfig) => Provider;
+  readonly journal: Journal;
 }
 
 /** A running jump host: front door, machines, what is remembered of them, and the controls. */
@@ -42,7 +50,8 @@ export interface Host {
  *
  * @throws LazysshError `CONFIG_INVALID` for what the user has to change (address in use, state directory taken).
  */
-export async function startHost({ config, stateDir: choice, events, clock }: HostOptions): Promise<Host> {
+export async function startHost(options: HostOptions): Promise<Host> {
+  const { config, stateDir: choice, events, clock, between = (surroundings) => surroundings } = options;
   const stateDir = await openStateDir(choice, config.file);
   const { group } = config.server;
   const journal = createJournal(stateDir.path);
@@ -56,10 +65,12 @@ export async function startHost({ config, stateDir: choice, events, clock }: Hos
     events,
     probe,
     remote,
-    journal,
     meter,
     server: serverId(stateDir),
-    provider: (target) => createProvider(target, { owner: ownerMark(stateDir, group) }),
+    ...between({
+      journal,
+      provider: (target) => createProvider(target, { owner: ownerMark(stateDir, group) }),
+    }),
   });
   const door = createFrontDoor({ config: config.server, targets: fleet, events, clock });
   const around = { config, events, clock };

@@ -80,9 +80,7 @@ describe("when the last client has gone", () => {
   it("gives who comes back while it is being stopped a new machine, after the volume is free", async () => {
     await using s = await scene({ world: { delays: { shutdownMs: 1_500, detachMs: 500 } } });
     expect((await s.ssh("echo first > ~/volume/file")).code).toBe(0);
-    await eventually("the machine to shut down", () =>
-      s.running().some(({ state }) => state === "shutting-down"),
-    );
+    await eventually("the machine to shut down", () => s.running().some(({ state }) => state === "stopping"));
     const { code, stdout, stderr } = await s.ssh("cat ~/volume/file");
     expect([code, stdout.toString(), stderr]).toEqual([0, "first\n", ""]);
     expect(s.calls("RunInstances")).toBe(2);

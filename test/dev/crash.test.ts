@@ -19,7 +19,10 @@ const PROGRAM = `
   console.log(world.endpoint);
 `;
 
-test("a world that is killed takes its guests along, and its folder can be used again", async () => {
+test.each([
+  ["its guests along", false],
+  ["a frozen guest along", true],
+])("a world that is killed takes %s, and its folder can be used again", async (_what, frozen) => {
   const built = new URL("../../dist/dev/index.js", import.meta.url).href;
   const killed = spawn(process.execPath, ["--input-type=module", "-e", PROGRAM, built, dir], {
     stdio: ["ignore", "pipe", "inherit"],
@@ -31,6 +34,7 @@ test("a world that is killed takes its guests along, and its folder can be used 
   const state = (await (await fetch(`${endpoint}/_dev/state`)).json()) as { instances: { pid: number }[] };
   const pid = state.instances[0]?.pid ?? Number.NaN;
   expect(isAlive(pid)).toBe(true);
+  if (frozen) await fetch(`${endpoint}/_dev/freeze/${id}`, { method: "POST" });
   killed.kill("SIGKILL");
   await eventually("the guest has ended", () => !isAlive(pid));
   ec2.destroy();

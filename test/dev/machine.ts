@@ -44,9 +44,15 @@ export async function untilState(test: Pick<TestWorld, "ec2">, id: string, state
 }
 
 /** A running machine with its port open, and the world's volume attached if asked for. */
-export async function bootMachine(test: TestWorld, options: { volume?: boolean } = {}): Promise<Machine> {
+export async function bootMachine(
+  test: TestWorld,
+  options: { volume?: boolean; spot?: boolean } = {},
+): Promise<Machine> {
   const { world, ec2 } = test;
-  const id = await run(test, { Placement: { AvailabilityZone: "us-west-2d" } });
+  const id = await run(test, {
+    Placement: { AvailabilityZone: "us-west-2d" },
+    ...(options.spot && { InstanceMarketOptions: { MarketType: "spot" } }),
+  });
   const { PublicIpAddress } = await untilState(test, id, "running");
   if (PublicIpAddress === undefined) throw new Error(`${id} runs without a public address`);
   if (options.volume) {

@@ -1,3 +1,5 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -20,6 +22,7 @@ import {
   run,
   runProgram,
   ssh,
+  sshOptions,
   untilState,
 } from "./machine.ts";
 
@@ -175,6 +178,35 @@ describe("a machine of the world", () => {
     expect((await ssh(world, { id: machine.id, address: PublicIpAddress }, "cat note")).stdout).toBe(
       "here\n",
     );
+  });
+
+  test("that is stopped ends its processes in peace and holds its volumes; started, it has them at once", async () => {
+    world.world.setDelays({ shutdownMs: 2000 });
+    const machine = await bootMachine(world, { volume: true });
+    const script = `trap 'echo saved > volume/last; sync; exit 0' TERM; echo ready; while :; do sleep 0.05; done`;
+    const args = [...sshOptions(world), `root@${machine.address}`, script];
+    const client = spawn("ssh", args, { stdio: ["ignore", "pipe", "ignore"] });
+    await once(client.stdout, "data");
+    await world.ec2.send(new StopInstancesCommand({ InstanceIds: [machine.id] }));
+    await untilState(world, machine.id, "stopped");
+    const show = async () => {
+      const { Volumes } = await world.ec2.send(
+        new DescribeVolumesCommand({ VolumeIds: [world.world.volumeId] }),
+      );
+      const [volume] = Volumes ?? [];
+      return [volume?.State, volume?.Attachments?.[0]?.State, volume?.Attachments?.[0]?.InstanceId];
+    };
+    expect(await show()).toEqual(["in-use", "attached", machine.id]);
+    await world.ec2.send(new StartInstancesCommand({ InstanceIds: [machine.id] }));
+    const { PublicIpAddress: address = "" } = await untilState(world, machine.id, "running");
+    await eventually("it listens again", () => {
+      const { events } = world.world.state();
+      return events.filter(({ type }) => type === "guest.listening").length === 2;
+    });
+    expect((await ssh(world, { id: machine.id, address }, "cat volume/last volumes/sdf/last")).stdout).toBe(
+      "saved\nsaved\n",
+    );
+    expect(await show()).toEqual(["in-use", "attached", machine.id]);
   });
 
   test("that never opens its port refuses connections; a silent one says no word", async () => {

@@ -1,11 +1,14 @@
 import type { Clock } from "../../util/clock.ts";
+import { Past } from "./past.ts";
 import { DEFAULT_ZONE } from "./region.ts";
+import type { SpotRequest } from "./spot-state.ts";
 import {
   type CloudEvent,
   DEFAULT_DELAYS,
   type Delays,
   type Instance,
   type KeyPair,
+  type Tags,
   type TokenUse,
   type Volume,
 } from "./state.ts";
@@ -47,12 +50,15 @@ export class Cloud {
   readonly volumes = new Map<string, Volume>();
   /** By name. */
   readonly keyPairs = new Map<string, KeyPair>();
+  readonly spotRequests = new Map<string, SpotRequest>();
   readonly tokens = new Map<string, TokenUse>();
   delays: Delays;
   readonly #clock: Clock;
   readonly #random: () => number;
   readonly #listeners = new Set<(event: TimedEvent) => void>();
   readonly #scheduled = new Set<() => void>();
+  readonly #volumePast = new Past<Volume>();
+  readonly #tagPast = new Past<Tags>();
   #queue: Due[] = [];
   #settlingAt: number | undefined;
   #revision = 0;
@@ -119,15 +125,25 @@ export class Cloud {
 
   emit(event: CloudEvent): void {
     this.touch();
+    if ("volume" in event) this.remember(event.volume);
+    if (event.type === "instance.launched") this.#tagPast.set(event.instance, this.now(), { ...event.tags });
+    if (event.type === "tags") this.#retagged(event.resource, event.tags);
     const timed = { at: this.now(), ...event };
     for (const listener of this.#listeners) listener(timed);
   }
 
   /** A fresh resource id, as `i-0123456789abcdef0`. */
   newId(prefix: string): string {
-    let digits = "";
-    while (digits.length < 16) digits += Math.floor(this.#random() * 16).toString(16);
-    return `${prefix}-0${digits}`;
+    return `${prefix}-0${this.#digits(16)}`;
+  }
+
+  /** As `sir-0abcdef1`: spot requests have kept their short ids. */
+  newSpotRequestId(): string {
+    return `sir-${this.#digits(8)}`;
+  }
+
+  #digits(count: number): string {
+    return Array.from({ length: count }, () => Math.floor(this.#random() * 16).toString(16)).join("");
   }
 
   /** A loopback address no living instance has. */
@@ -141,10 +157,49 @@ export class Cloud {
     }
   }
 
-  /** The volumes an instance holds, in the order of attachment. */
-  attachedTo(instanceId: string): Volume[] {
-    return [...this.volumes.values()]
+  /** Keeps in mind how a volume is now, for those who look later at what is now. */
+  remember(volumeId: string): void {
+    const volume = this.volumes.get(volumeId);
+    this.#volumePast.set(volumeId, this.now(), volume && snapshot(volume));
+  }
+
+  /** A volume that was there before this cloud began: no Describe is so far behind that it does not show it. */
+  rememberAlways(volumeId: string): void {
+    const volume = this.volumes.get(volumeId);
+    if (volume !== undefined) this.#volumePast.always(volumeId, snapshot(volume));
+  }
+
+  /** A volume as it was `lagMs` ago. */
+  volumeAt(id: string, lagMs: number): Volume | undefined {
+    return lagMs === 0 ? this.volumes.get(id) : this.#volumePast.at(id, this.now() - lagMs);
+  }
+
+  volumesAt(lagMs: number): Volume[] {
+    return lagMs === 0 ? [...this.volumes.values()] : this.#volumePast.allAt(this.now() - lagMs);
+  }
+
+  /** The tags that an instance had `lagMs` ago. */
+  tagsAt({ id, tags }: Instance, lagMs: number): Tags {
+    return (lagMs === 0 ? undefined : this.#tagPast.at(id, this.now() - lagMs)) ?? tags;
+  }
+
+  /** The volumes an instance holds, or held `lagMs` ago, in the order of attachment. */
+  attachedTo(instanceId: string, lagMs = 0): Volume[] {
+    return this.volumesAt(lagMs)
       .filter((volume) => volume.attachment?.instanceId === instanceId)
       .sort((a, b) => (a.attachment?.attachTime ?? 0) - (b.attachment?.attachTime ?? 0));
   }
+
+  #retagged(resource: string, tags: Tags): void {
+    if (this.volumes.has(resource)) this.remember(resource);
+    else this.#tagPast.set(resource, this.now(), { ...tags });
+  }
+}
+
+function snapshot(volume: Volume): Volume {
+  return {
+    ...volume,
+    tags: { ...volume.tags },
+    attachment: volume.attachment && { ...volume.attachment },
+  };
 }

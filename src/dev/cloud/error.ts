@@ -16,10 +16,17 @@ export function missingParameter(name: string): Ec2Error {
   return new Ec2Error("MissingParameter", `The request must contain the parameter ${name}`);
 }
 
-export function noCapacity(instanceType: string, zone: string): Ec2Error {
+export function noCapacity(instanceType: string, zone: string, market = "on-demand"): Ec2Error {
   return new Ec2Error(
     "InsufficientInstanceCapacity",
-    `We currently do not have sufficient ${instanceType} capacity in the Availability Zone you requested (${zone}).`,
+    market === "spot"
+      ? "There is no Spot capacity available that matches your request."
+      : `We currently do not have sufficient ${instanceType} capacity in the Availability Zone you requested (${zone}).`,
     500,
   );
+}
+
+/** What a dry run is answered that would have succeeded. */
+export function dryRunSucceeded(): Ec2Error {
+  return new Ec2Error("DryRunOperation", "Request would have succeeded, but DryRun flag is set.", 412);
 }

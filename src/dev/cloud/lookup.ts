@@ -2,7 +2,8 @@ import type { Cloud } from "./cloud.ts";
 import { Ec2Error } from "./error.ts";
 import { type Instance, stateAt, type Volume } from "./state.ts";
 
-function unknownInstances(ids: readonly string[]): Ec2Error {
+/** EC2 names all that it does not know. */
+export function unknownInstances(ids: readonly string[]): Ec2Error {
   const [first] = ids;
   return new Ec2Error(
     "InvalidInstanceID.NotFound",
@@ -39,15 +40,15 @@ export function findInstance(cloud: Cloud, id: string): Instance {
   return instance;
 }
 
-/** @throws Ec2Error `InvalidParameterValue` or `InvalidVolume.NotFound`. */
-export function findVolume(cloud: Cloud, id: string): Volume {
+/** The volume as it was `lagMs` ago. @throws Ec2Error `InvalidParameterValue` or `InvalidVolume.NotFound`. */
+export function findVolume(cloud: Cloud, id: string, lagMs = 0): Volume {
   if (!/^vol-(?:[0-9a-f]{8}|[0-9a-f]{17})$/.test(id)) {
     throw new Ec2Error(
       "InvalidParameterValue",
       `Value (${id}) for parameter volumes is invalid. Expected: 'vol-...'.`,
     );
   }
-  const volume = cloud.volumes.get(id);
+  const volume = cloud.volumeAt(id, lagMs);
   if (volume === undefined)
     throw new Ec2Error("InvalidVolume.NotFound", `The volume '${id}' does not exist.`);
   return volume;

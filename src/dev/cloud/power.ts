@@ -1,24 +1,18 @@
 import type { Cloud } from "./cloud.ts";
 import { Ec2Error } from "./error.ts";
+import { checkHibernates } from "./hibernation.ts";
+import { beginBoot, beginTermination, enter, finish } from "./life.ts";
 import { findInstance, findInstances } from "./lookup.ts";
 import { currentState, type Instance, type InstanceState, type StateReason } from "./state.ts";
-import { releaseVolumes } from "./volumes.ts";
 
 const BY_USER: StateReason = {
   code: "Client.UserInitiatedShutdown",
   message: "Client.UserInitiatedShutdown: User initiated shutdown",
 };
-
-/** What EC2 says of a machine that ended of itself. */
-const BY_INSTANCE: StateReason = {
-  code: "Client.InstanceInitiatedShutdown",
-  message: "Client.InstanceInitiatedShutdown: Instance initiated shutdown",
+const HIBERNATED: StateReason = {
+  code: "Client.UserInitiatedHibernate",
+  message: "Client.UserInitiatedHibernate: User initiated hibernate",
 };
-
-/** A terminated instance stays in the listings this long (EC2 user guide: "a short while", about an hour). */
-const LISTED_AFTER_TERMINATION_MS = 3_600_000;
-/** How long a token is remembered at least (EC2 API reference, "Ensuring idempotency"). */
-const TOKEN_MEMORY_MS = 24 * 3_600_000;
 
 /** The change of state of one instance by one call. */
 export interface StateStep {
@@ -27,33 +21,17 @@ export interface StateStep {
   readonly current: InstanceState;
 }
 
-export function enter(cloud: Cloud, instance: Instance, state: InstanceState, reason?: StateReason): void {
-  instance.history.push({ at: cloud.now(), state, reason });
-  cloud.emit({ type: "instance.state", instance: instance.id, state, reason: reason?.message });
-}
-
-/** From `pending` on: running after a while, and some time later the port answers; unless fate has it otherwise. */
-export function beginBoot(cloud: Cloud, instance: Instance): void {
-  const life = currentState(instance);
-  const { fate } = instance;
-  cloud.schedule(cloud.delays.pendingMs, () => {
-    if (currentState(instance) !== life) return;
-    if (fate.kind === "dies-pending") {
-      finish(cloud, instance, fate.reason);
-      return;
-    }
-    enter(cloud, instance, "running");
-    const run = currentState(instance);
-    cloud.schedule(cloud.delays.bootMs, () => {
-      if (currentState(instance) === run && fate.kind !== "never-opens") {
-        cloud.emit({ type: "instance.boot", instance: instance.id });
-      }
-    });
-  });
-}
-
-/** @throws Ec2Error `OperationNotPermitted` for a protected one; then none of the others is touched either. */
-export function terminateInstances(cloud: Cloud, ids: readonly string[]): StateStep[] {
+/**
+ * TerminateInstances.
+ *
+ * @param options.detachMs how long their volumes then take to come free. Default: as the cloud's delays have it.
+ * @throws Ec2Error `OperationNotPermitted` for a protected one; then none of the others is touched either.
+ */
+export function terminateInstances(
+  cloud: Cloud,
+  ids: readonly string[],
+  { detachMs }: { readonly detachMs?: number | undefined } = {},
+): StateStep[] {
   const instances = findInstances(cloud, ids);
   const kept = instances.find(({ terminationProtected }) => terminationProtected);
   if (kept !== undefined) {
@@ -65,6 +43,7 @@ export function terminateInstances(cloud: Cloud, ids: readonly string[]): StateS
   return instances.map((instance) =>
     step(instance, () => {
       const { state } = currentState(instance);
+      instance.detachMs = detachMs ?? instance.detachMs;
       if (state === "stopped") finish(cloud, instance, BY_USER);
       else if (state !== "terminated" && state !== "shutting-down")
         beginTermination(cloud, instance, BY_USER);
@@ -72,17 +51,25 @@ export function terminateInstances(cloud: Cloud, ids: readonly string[]): StateS
   );
 }
 
-/** A machine that ended without anyone asking: it is on its way to `terminated`. Harmless for one that is gone. */
-export function instanceDied(cloud: Cloud, id: string, reason: StateReason = BY_INSTANCE): void {
-  const instance = cloud.instances.get(id);
-  if (instance === undefined) return;
-  const { state } = currentState(instance);
-  if (state === "pending" || state === "running") beginTermination(cloud, instance, reason);
-}
-
-export function stopInstances(cloud: Cloud, ids: readonly string[]): StateStep[] {
+/**
+ * StopInstances. The memory of a hibernated machine is not kept here: it is stopped, and says what it was asked for.
+ *
+ * @throws Ec2Error `UnsupportedOperation`, `IncorrectInstanceState`, `UnsupportedHibernationConfiguration`; then none
+ * of them is touched.
+ */
+export function stopInstances(
+  cloud: Cloud,
+  ids: readonly string[],
+  options: { readonly hibernate?: boolean } = {},
+): StateStep[] {
   const instances = findInstances(cloud, ids);
   for (const instance of instances) {
+    if (instance.spotRequestId !== undefined) {
+      throw new Ec2Error(
+        "UnsupportedOperation",
+        `You can't stop the Spot Instance '${instance.id}' because it is associated with a one-time Spot Instance request. You can only stop Spot Instances associated with persistent Spot Instance requests.`,
+      );
+    }
     const { state } = currentState(instance);
     if (state === "pending" || state === "shutting-down" || state === "terminated") {
       throw new Ec2Error(
@@ -91,13 +78,15 @@ export function stopInstances(cloud: Cloud, ids: readonly string[]): StateStep[]
       );
     }
   }
+  if (options.hibernate) checkHibernates(instances);
+  const reason = options.hibernate ? HIBERNATED : BY_USER;
   return instances.map((instance) =>
     step(instance, () => {
       if (currentState(instance).state !== "running") return;
-      enter(cloud, instance, "stopping", BY_USER);
+      enter(cloud, instance, "stopping", reason);
       const life = currentState(instance);
       cloud.schedule(cloud.delays.shutdownMs, () => {
-        if (currentState(instance) === life) enter(cloud, instance, "stopped", BY_USER);
+        if (currentState(instance) === life) enter(cloud, instance, "stopped", reason);
       });
     }),
   );
@@ -148,27 +137,4 @@ function step(instance: Instance, act: () => void): StateStep {
   const previous = currentState(instance).state;
   act();
   return { id: instance.id, previous, current: currentState(instance).state };
-}
-
-function beginTermination(cloud: Cloud, instance: Instance, reason: StateReason): void {
-  enter(cloud, instance, "shutting-down", reason);
-  cloud.schedule(cloud.delays.shutdownMs, () => {
-    if (currentState(instance).state === "shutting-down") finish(cloud, instance, reason);
-  });
-}
-
-function finish(cloud: Cloud, instance: Instance, reason: StateReason): void {
-  enter(cloud, instance, "terminated", reason);
-  releaseVolumes(cloud, instance.id);
-  cloud.schedule(LISTED_AFTER_TERMINATION_MS, () => {
-    if (cloud.attachedTo(instance.id).length === 0) forget(cloud, instance.id);
-  });
-}
-
-function forget(cloud: Cloud, id: string): void {
-  cloud.instances.delete(id);
-  for (const [token, use] of cloud.tokens) {
-    if (use.at + TOKEN_MEMORY_MS < cloud.now()) cloud.tokens.delete(token);
-  }
-  cloud.touch();
 }

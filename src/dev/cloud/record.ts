@@ -1,4 +1,6 @@
 import type { Cloud } from "./cloud.ts";
+import { closeSpotRequest } from "./spot.ts";
+import type { SpotRequest } from "./spot-state.ts";
 import {
   currentState,
   type Instance,
@@ -12,6 +14,8 @@ import {
 export interface CloudRecord {
   readonly instances: readonly Instance[];
   readonly volumes: readonly Volume[];
+  /** Absent in records of worlds that knew no spot market. */
+  readonly spotRequests?: readonly SpotRequest[];
   readonly keyPairs: readonly KeyPair[];
   readonly tokens: readonly (readonly [string, TokenUse])[];
 }
@@ -25,6 +29,7 @@ export function recordOf(cloud: Cloud): CloudRecord {
   return {
     instances: [...cloud.instances.values()],
     volumes: [...cloud.volumes.values()],
+    spotRequests: [...cloud.spotRequests.values()],
     keyPairs: [...cloud.keyPairs.values()],
     tokens: [...cloud.tokens],
   };
@@ -39,13 +44,16 @@ export function recordOf(cloud: Cloud): CloudRecord {
 export function restore(cloud: Cloud, record: CloudRecord): string[] {
   const now = cloud.now();
   const gone: string[] = [];
+  for (const request of record.spotRequests ?? []) cloud.spotRequests.set(request.id, request);
   for (const instance of record.instances) {
     if (currentState(instance).state !== "terminated") {
       instance.history.push({ at: now, state: "terminated", reason: WORLD_ENDED });
+      closeSpotRequest(cloud, instance, WORLD_ENDED);
     }
     cloud.instances.set(instance.id, instance);
     cloud.schedule(3_600_000, () => {
       cloud.instances.delete(instance.id);
+      if (instance.spotRequestId !== undefined) cloud.spotRequests.delete(instance.spotRequestId);
       cloud.touch();
     });
   }
@@ -57,6 +65,7 @@ export function restore(cloud: Cloud, record: CloudRecord): string[] {
     volume.attachment = undefined;
     volume.state = "available";
     cloud.volumes.set(volume.id, volume);
+    cloud.rememberAlways(volume.id);
   }
   for (const keyPair of record.keyPairs) cloud.keyPairs.set(keyPair.name, keyPair);
   for (const [token, use] of record.tokens) cloud.tokens.set(token, use);

@@ -32,6 +32,8 @@ export interface MetadataOptions {
   readonly httpTokens: "optional" | "required";
   readonly httpPutResponseHopLimit: number;
   readonly httpEndpoint: "enabled" | "disabled";
+  /** Whether the instance may read its tags there; their keys then have to fit into a path. */
+  readonly instanceMetadataTags: "enabled" | "disabled";
 }
 
 export interface Instance {
@@ -53,12 +55,18 @@ export interface Instance {
   readonly launchIndex: number;
   readonly rootDevice: string;
   readonly fate: Fate;
+  /** The request that brought it, when it is of the spot market. */
+  readonly spotRequestId: string | undefined;
+  /** Whether it was launched so that it can be hibernated. */
+  readonly hibernates: boolean;
   launchTime: number;
   /** The loopback address its guest listens on; a new one after stop and start, as on EC2. */
   address: string;
   shutdownBehavior: "stop" | "terminate";
   terminationProtected: boolean;
   tags: Tags;
+  /** How long its volumes take to come free once it is gone; undefined: as the cloud's delays have it. */
+  detachMs: number | undefined;
   /** Never empty; the last one is now. */
   history: StateChange[];
 }
@@ -111,6 +119,15 @@ export interface TokenUse {
 
 /** What happened, for those who act on it (the hypervisor) and those who watch (tests, `/_dev/state`). */
 export type CloudEvent =
+  /** An instance is made; `pending` follows. */
+  | {
+      readonly type: "instance.launched";
+      readonly instance: string;
+      readonly instanceType: string;
+      readonly subnet: string;
+      readonly spot: boolean;
+      readonly tags: Tags;
+    }
   | {
       readonly type: "instance.state";
       readonly instance: string;
@@ -128,7 +145,16 @@ export type CloudEvent =
       readonly device: string;
       readonly state: AttachmentState | "detached";
     }
-  | { readonly type: "volume.deleted"; readonly volume: string };
+  | { readonly type: "volume.deleted"; readonly volume: string }
+  /** All tags that an instance or a volume has from now on. */
+  | { readonly type: "tags"; readonly resource: string; readonly tags: Tags }
+  | {
+      readonly type: "spot.status";
+      readonly request: string;
+      readonly instance: string;
+      readonly state: string;
+      readonly code: string;
+    };
 
 /** How long the cloud takes over things, in milliseconds. */
 export interface Delays {

@@ -87,7 +87,13 @@ export function deleteVolume(cloud: Cloud, id: string): void {
  *
  * @throws Ec2Error `IncorrectState`, `VolumeInUse`, `InvalidVolume.ZoneMismatch`, `InvalidParameterValue` (device).
  */
-export function attachVolume(cloud: Cloud, volumeId: string, instanceId: string, device: string): Attachment {
+export function attachVolume(
+  cloud: Cloud,
+  volumeId: string,
+  instanceId: string,
+  device: string,
+  afterMs = cloud.delays.attachMs,
+): Attachment {
   const volume = findVolume(cloud, volumeId);
   const instance = findInstance(cloud, instanceId);
   if (volume.attachment !== undefined) {
@@ -116,7 +122,7 @@ export function attachVolume(cloud: Cloud, volumeId: string, instanceId: string,
     );
   }
   const attachment = hold(cloud, volume, instance, device, "attaching", false);
-  cloud.schedule(cloud.delays.attachMs, () => {
+  cloud.schedule(afterMs, () => {
     if (volume.attachment === attachment && attachment.state === "attaching") {
       attachment.state = "attached";
       emitAttachment(cloud, volume, attachment, "attached");
@@ -148,7 +154,12 @@ export function hold(
 }
 
 /** DetachVolume: `detaching`, then `available`. @throws Ec2Error `IncorrectState`, `InvalidAttachment.NotFound`. */
-export function detachVolume(cloud: Cloud, volumeId: string, instanceId: string | undefined): Attachment {
+export function detachVolume(
+  cloud: Cloud,
+  volumeId: string,
+  instanceId: string | undefined,
+  afterMs = cloud.delays.detachMs,
+): Attachment {
   const volume = findVolume(cloud, volumeId);
   const { attachment } = volume;
   if (attachment === undefined) {
@@ -160,13 +171,13 @@ export function detachVolume(cloud: Cloud, volumeId: string, instanceId: string 
       `The volume '${volumeId}' is not attached to instance '${instanceId}'.`,
     );
   }
-  letGo(cloud, volume, attachment);
+  letGo(cloud, volume, attachment, afterMs);
   return attachment;
 }
 
 /** What the end of an instance does to the volumes it holds: they come free, or go with it. */
-export function releaseVolumes(cloud: Cloud, instanceId: string): void {
-  for (const volume of cloud.attachedTo(instanceId)) {
+export function releaseVolumes(cloud: Cloud, { id, detachMs = cloud.delays.detachMs }: Instance): void {
+  for (const volume of cloud.attachedTo(id)) {
     const { attachment } = volume;
     if (attachment === undefined) continue;
     if (attachment.deleteOnTermination) {
@@ -174,16 +185,16 @@ export function releaseVolumes(cloud: Cloud, instanceId: string): void {
       cloud.volumes.delete(volume.id);
       cloud.emit({ type: "volume.deleted", volume: volume.id });
     } else {
-      letGo(cloud, volume, attachment);
+      letGo(cloud, volume, attachment, detachMs);
     }
   }
 }
 
-function letGo(cloud: Cloud, volume: Volume, attachment: Attachment): void {
+function letGo(cloud: Cloud, volume: Volume, attachment: Attachment, afterMs: number): void {
   if (attachment.state === "detaching") return;
   attachment.state = "detaching";
   emitAttachment(cloud, volume, attachment, "detaching");
-  cloud.schedule(cloud.delays.detachMs, () => {
+  cloud.schedule(afterMs, () => {
     if (volume.attachment !== attachment) return;
     volume.attachment = undefined;
     volume.state = "available";

@@ -2,9 +2,10 @@ import { randomUUID } from "node:crypto";
 import type http from "node:http";
 import type { Clock } from "../../util/clock.ts";
 import type { Cloud } from "../cloud/cloud.ts";
-import { Ec2Error, noCapacity } from "../cloud/error.ts";
+import { Ec2Error } from "../cloud/error.ts";
 import { type Answer, dispatch, refusal } from "./dispatch.ts";
-import { type FaultRule, type Faults, fateOf } from "./faults.ts";
+import { concerns, hides, launchFaults, refusalBy } from "./effects.ts";
+import type { Faults } from "./faults.ts";
 import { Params } from "./query.ts";
 
 const LARGEST_BODY = 1024 * 1024;
@@ -40,37 +41,34 @@ export function createEndpoint(options: EndpointOptions) {
       );
       return;
     }
-    const rule = faults.decide(action);
+    cloud.settle();
+    const call = { action, params, cloud };
+    const rule = faults.decide(action, (candidate) => concerns(candidate, call));
     if (rule?.kind === "hang") await clock.sleep(rule.ms, options.signal);
     if (rule?.kind === "drop-before") {
       request.socket.resetAndDestroy();
       return;
     }
-    const refused = refusedBy(rule, params);
+    const refused = refusalBy(rule, call);
     if (refused !== undefined) {
       send(response, refusal(refused, requestId));
       return;
     }
-    const lagMs = rule?.kind === "stale" ? rule.ms : 0;
-    const context = { cloud, lagMs, fate: fateOf(rule), consoleOutput: options.consoleOutput };
+    const context = {
+      cloud,
+      lagMs: rule?.kind === "stale" ? rule.ms : 0,
+      hides: hides(rule, cloud),
+      launch: launchFaults(rule, call),
+      attachMs: rule?.kind === "attach-delay" ? rule.ms : undefined,
+      detachMs: rule?.kind === "detach-delay" ? rule.ms : undefined,
+      consoleOutput: options.consoleOutput,
+    };
     const answer = dispatch(action, params, context, requestId);
     await options.save();
     if (rule?.kind === "drop-after") request.socket.resetAndDestroy();
     else if (rule?.kind === "error-after") send(response, refusal(internalError(), requestId));
     else send(response, answer);
   };
-}
-
-function refusedBy(rule: FaultRule | undefined, params: Params): Ec2Error | undefined {
-  if (rule?.kind === "error") {
-    return new Ec2Error(rule.code, rule.message ?? `Injected fault: ${rule.code}`, rule.status);
-  }
-  if (rule?.kind === "capacity") {
-    const zone = params.struct("Placement")?.text("AvailabilityZone") ?? "any zone";
-    return noCapacity(params.text("InstanceType") ?? "m1.small", zone);
-  }
-  if (rule?.kind === "throttle") return new Ec2Error("RequestLimitExceeded", "Request limit exceeded.", 503);
-  return undefined;
 }
 
 function internalError(): Ec2Error {

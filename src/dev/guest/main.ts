@@ -2,11 +2,12 @@
  * One machine of the dev world: the program that the hypervisor forks for each instance. It is told over IPC what it
  * is, when its port is due to answer, and when to go down; it goes down by itself when the world that made it is gone.
  */
-import { createServer } from "node:net";
+import { createServer, type Socket } from "node:net";
 import { systemClock } from "../../util/clock.ts";
 import type { FromGuest, GuestConfig, ToGuest } from "./messages.ts";
+import { Port } from "./port.ts";
 import { ProcessGroups } from "./processes.ts";
-import { startSshd } from "./sshd.ts";
+import { createSshd } from "./sshd.ts";
 
 const ORPHAN_GRACE_MS = 300;
 
@@ -16,32 +17,41 @@ const tell = (message: FromGuest): void => {
 };
 const groups = new ProcessGroups((pid, alive) => tell({ type: "group", pid, alive }));
 let config: GuestConfig | undefined;
-let stopListening = (): void => undefined;
-let opened = false;
+let port: Port | undefined;
+/** Whether it has booted so far that its port would answer. */
+let booted = false;
+/** Whether somebody keeps the port shut. */
+let shut = false;
 let goingDown = false;
 
-function open(): void {
-  if (config === undefined || opened || goingDown) return;
-  opened = true;
-  const { instanceId, address, port, fate } = config;
-  const onListening = (): void => {
-    process.stdout.write(`${instanceId} listens on ${address}:${port}\n`);
-    tell({ type: "listening" });
-  };
-  if (fate === "silent") {
-    const mute = createServer((socket) => socket.on("error", () => socket.destroy()).resume());
-    mute.listen(port, address, onListening);
-    stopListening = () => mute.close();
-  } else {
-    const sshd = startSshd(config, groups, onListening);
-    stopListening = () => sshd.stopListening();
+const mute = (socket: Socket): void => void socket.on("error", () => socket.destroy()).resume();
+
+function open(onDone = (): void => undefined): void {
+  if (config === undefined || goingDown || shut || !booted || port?.isOpen) {
+    onDone();
+    return;
   }
+  const { instanceId, address, fate } = config;
+  port ??= new Port(config, fate === "silent" ? mute : createSshd(config, groups));
+  const { port: number } = config;
+  port.open(() => {
+    process.stdout.write(`${instanceId} listens on ${address}:${number}\n`);
+    tell({ type: "listening" });
+    onDone();
+  });
+}
+
+function closePort(): void {
+  shut = true;
+  port?.close();
+  tell({ type: "port-closed" });
+  tell({ type: "done" });
 }
 
 async function goDown(graceMs: number): Promise<void> {
   if (goingDown) return;
   goingDown = true;
-  stopListening();
+  port?.close();
   // The clock's timers keep no process alive; this one has to stay until its processes have ended.
   const awake = createServer().listen(0, "127.0.0.1");
   await groups.end(graceMs, systemClock);
@@ -59,7 +69,15 @@ process.on("message", (message: ToGuest) => {
       config = message.config;
       break;
     case "open":
+      booted = true;
       open();
+      break;
+    case "close-port":
+      closePort();
+      break;
+    case "open-port":
+      shut = false;
+      open(() => tell({ type: "done" }));
       break;
     case "shutdown":
       void goDown(message.graceMs);

@@ -19,10 +19,16 @@ export type ToGuest =
   | { readonly type: "configure"; readonly config: GuestConfig }
   /** The moment its port is due to answer. */
   | { readonly type: "open" }
+  /** Its port stops listening, or listens again; connections that are there go on. */
+  | { readonly type: "close-port" }
+  | { readonly type: "open-port" }
   /** The ACPI button: sessions get SIGTERM, after the grace SIGKILL, then the process ends. */
   | { readonly type: "shutdown"; readonly graceMs: number };
 
 export type FromGuest =
   | { readonly type: "listening" }
+  | { readonly type: "port-closed" }
+  /** What was asked of the port is done, as far as it can be. */
+  | { readonly type: "done" }
   /** A process group that sessions run in has come or gone: whoever outlives the guest can end it. */
   | { readonly type: "group"; readonly pid: number; readonly alive: boolean };

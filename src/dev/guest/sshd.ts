@@ -1,5 +1,5 @@
 import { timingSafeEqual } from "node:crypto";
-import { createServer } from "node:net";
+import type { Socket } from "node:net";
 import type { AuthContext, Connection, ParsedKey, PublicKeyAuthContext } from "ssh2";
 import ssh2 from "ssh2";
 import type { GuestConfig } from "./messages.ts";
@@ -8,18 +8,12 @@ import { serveSession } from "./session.ts";
 
 const { Server, utils } = ssh2;
 
-export interface Sshd {
-  /** Stops listening; open connections go on. */
-  stopListening(): void;
-}
-
 /**
  * A stock ssh2 server that lets the instance's key in under any user name and runs what is asked.
  *
- * @param onListening called when the port answers. A port that cannot be opened is thrown out of the event loop:
- * a guest without its port is no machine, and its end is what says so.
+ * @returns what serves a connection.
  */
-export function startSshd(config: GuestConfig, groups: ProcessGroups, onListening: () => void): Sshd {
+export function createSshd(config: GuestConfig, groups: ProcessGroups): (socket: Socket) => void {
   const keys = config.authorizedKeys.flatMap(parseKey);
   const server = new Server({
     hostKeys: [config.hostKey],
@@ -40,14 +34,7 @@ export function startSshd(config: GuestConfig, groups: ProcessGroups, onListenin
     });
     answerGlobalRequests(client);
   });
-  // Without this from the first byte on, the handshake waits for delayed acknowledgements.
-  const listener = createServer({ noDelay: true }, (socket) => server.injectSocket(socket));
-  listener.listen(config.port, config.address, onListening);
-  return {
-    stopListening() {
-      listener.close();
-    },
-  };
+  return (socket) => server.injectSocket(socket);
 }
 
 function parseKey(line: string): ParsedKey[] {

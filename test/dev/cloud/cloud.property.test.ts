@@ -3,8 +3,8 @@ import { expect, test } from "vitest";
 import { Cloud } from "../../../src/dev/cloud/cloud.ts";
 import { Ec2Error } from "../../../src/dev/cloud/error.ts";
 import { launch } from "../../../src/dev/cloud/launch.ts";
+import { instanceDied, interruptSpot } from "../../../src/dev/cloud/life.ts";
 import {
-  instanceDied,
   rebootInstances,
   startInstances,
   stopInstances,
@@ -12,6 +12,7 @@ import {
 } from "../../../src/dev/cloud/power.ts";
 import { recordOf, restore } from "../../../src/dev/cloud/record.ts";
 import { DEV_IMAGE } from "../../../src/dev/cloud/region.ts";
+import { currentStatus } from "../../../src/dev/cloud/spot.ts";
 import { currentState, type InstanceState } from "../../../src/dev/cloud/state.ts";
 import { attachVolume, createVolume, detachVolume } from "../../../src/dev/cloud/volumes.ts";
 import type { Clock } from "../../../src/util/clock.ts";
@@ -22,7 +23,10 @@ const TOKENS = ["red", "green", "blue"] as const;
 type Operation =
   | { readonly do: "launch"; readonly token: (typeof TOKENS)[number]; readonly variant: boolean }
   | { readonly do: "attach" | "detach"; readonly volume: number; readonly instance: number }
-  | { readonly do: "terminate" | "stop" | "start" | "reboot" | "die"; readonly instance: number }
+  | {
+      readonly do: "terminate" | "stop" | "start" | "reboot" | "die" | "interrupt";
+      readonly instance: number;
+    }
   | { readonly do: "wait"; readonly ms: number }
   | { readonly do: "restart" };
 
@@ -33,7 +37,7 @@ const operation: fc.Arbitrary<Operation> = fc.oneof(
     weight: 3,
     arbitrary: fc.record({ do: fc.constantFrom("attach", "detach"), volume: fc.nat(VOLUMES - 1), instance }),
   },
-  fc.record({ do: fc.constantFrom("terminate", "stop", "start", "reboot", "die"), instance }),
+  fc.record({ do: fc.constantFrom("terminate", "stop", "start", "reboot", "die", "interrupt"), instance }),
   { weight: 4, arbitrary: fc.record({ do: fc.constant("wait" as const), ms: fc.nat(700) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("restart" as const) }) },
 );
@@ -97,6 +101,9 @@ class World {
       case "die":
         instanceDied(this.cloud, pick(op.instance));
         return;
+      case "interrupt":
+        interruptSpot(this.cloud, pick(op.instance), 100, "marked-for-termination");
+        return;
       case "wait":
         this.now += op.ms;
         this.cloud.settle();
@@ -120,11 +127,19 @@ class World {
       zone: "us-west-2d",
       clientToken: token,
       fingerprint: String(variant),
+      spot: variant ? { maxPrice: undefined, tags: {} } : undefined,
     };
     const mismatch = before !== undefined && before.variant !== variant;
     if (mismatch) {
       expect(() => launch(this.cloud, request)).toThrow(
         expect.objectContaining({ code: "IdempotentParameterMismatch" }),
+      );
+      return;
+    }
+    const known = before && this.cloud.instances.get(before.id);
+    if (known && currentState(known).state === "terminated") {
+      expect(() => launch(this.cloud, request)).toThrow(
+        expect.objectContaining({ code: "IdempotentInstanceTerminated" }),
       );
       return;
     }
@@ -142,7 +157,10 @@ class World {
       expect(volume, `${id} is still there`).toBeDefined();
       expect(volume?.state).toBe(volume?.attachment === undefined ? "available" : "in-use");
     }
-    for (const { history, id } of this.cloud.instances.values()) {
+    for (const { history, id, spotRequestId } of this.cloud.instances.values()) {
+      const request = spotRequestId && this.cloud.spotRequests.get(spotRequestId);
+      const isOver = ["shutting-down", "terminated"].includes(history.at(-1)?.state ?? "");
+      if (request) expect(currentStatus(request).state === "active", `request of ${id}`).toBe(!isOver);
       history.slice(1).forEach((change, index) => {
         const before = history[index];
         if (before !== undefined)

@@ -98,6 +98,21 @@ test("a dry run says that it would have succeeded and does nothing", async () =>
   expect(api.cloud.instances.size).toBe(before);
 });
 
+test.each([
+  ["an unknown image", { ImageId: "ami-00000000000000bad" }, "InvalidAMIID.NotFound"],
+  ["an unknown key pair", { KeyName: "nobody" }, "InvalidKeyPair.NotFound"],
+  ["an unknown subnet", { SubnetId: "subnet-00000000000000bad" }, "InvalidSubnetID.NotFound"],
+  ["an unknown launch template", { LaunchTemplate: { LaunchTemplateName: "bad" } }, /^InvalidLaunchTemplate/],
+])("a dry run with %s is refused as the order would be", async (_what, more, code) => {
+  const call = new RunInstancesCommand({ ...LAUNCH, ...more, DryRun: true });
+  expect((await refusalOf(api.ec2.send(call))).code).toMatch(code);
+});
+
+test("tags of unknown instances cannot be deleted either", async () => {
+  const call = new DeleteTagsCommand({ Resources: ["i-00000000000000bad"], Tags: [{ Key: "a" }] });
+  expect(await refusalOf(api.ec2.send(call))).toMatchObject({ code: "InvalidInstanceID.NotFound" });
+});
+
 test("a request without a signature is AuthFailure", async () => {
   const response = await fetch(api.endpoint, {
     method: "POST",

@@ -4,7 +4,8 @@ import {
   TerminateInstancesCommand,
 } from "@aws-sdk/client-ec2";
 import { beforeEach, describe, expect, test } from "vitest";
-import { type FaultRule, Faults, parseFaultRules } from "../../../src/dev/ec2/faults.ts";
+import { type FaultRule, parseFaultRules } from "../../../src/dev/ec2/fault-rules.ts";
+import { Faults } from "../../../src/dev/ec2/faults.ts";
 import { SimClock } from "../../harness/sim-clock.ts";
 import { describe as describeInstance, LAUNCH, run, untilState } from "../machine.ts";
 import { refusalOf, startApi } from "./api.ts";
@@ -130,6 +131,18 @@ describe("Faults", () => {
     expect(faults.decide("RunInstances")).toBeUndefined();
   });
 
+  test("takes every kind with all that it can say", () => {
+    const rules = [
+      { kind: "error", code: "Oops", message: "oops", status: 500 },
+      { kind: "capacity", instanceType: "t4g.nano", subnet: "subnet-0", market: "spot" },
+      { kind: "spot-price", price: 0.01 },
+      { kind: "not-found", ms: 1 },
+      { kind: "stale", ms: 1 },
+      { kind: "dies-pending", code: "Oops", reason: "oops" },
+    ].map((rule) => ({ action: "*", times: 1, probability: 0.5, ...rule }));
+    expect(parseFaultRules(rules)).toEqual(rules);
+  });
+
   test.each([
     [{ action: "*", kind: "capacity" }, /JSON array/],
     [[{ action: "*" }], /rule 0 .*needs "action" and "kind"/],
@@ -142,6 +155,11 @@ describe("Faults", () => {
     ],
     [[{ action: "*", kind: "error" }], /"error" needs "code"/],
     [[{ action: "*", kind: "hang", ms: "1s" }], /need "ms"/],
+    [[{ action: "*", kind: "attach-delay" }], /the delays need "ms"/],
+    [[{ action: "*", kind: "spot-price" }], /"spot-price" needs "price"/],
+    [[{ action: "*", kind: "capacity", market: "flea" }], /rule 0/],
+    [[{ action: "*", kind: "capacity", instancetype: "t4g.nano" }], /rule 0/],
+    [[{ action: "*", kind: "toString" }], /rule 0/],
   ])("refuses the rules %j", (rules, message) => {
     expect(() => parseFaultRules(rules)).toThrow(message);
   });

@@ -73,13 +73,32 @@ describe("RunInstances", () => {
     expect(Instances?.map(({ AmiLaunchIndex }) => AmiLaunchIndex)).toEqual([0, 1, 2]);
   });
 
-  test("answers the same instance for the same token, also when it has been terminated", async () => {
+  test("answers the same instance for the same token, and refuses it once that is terminated", async () => {
     const first = await run(api, { ClientToken: "once" });
     expect(await run(api, { ClientToken: "once" })).toBe(first);
     await api.ec2.send(new TerminateInstancesCommand({ InstanceIds: [first] }));
     await untilState(api, first, "terminated");
-    expect(await run(api, { ClientToken: "once" })).toBe(first);
+    expect(await refusalOf(run(api, { ClientToken: "once" }))).toEqual({
+      code: "IdempotentInstanceTerminated",
+      message:
+        "The client token you have provided is associated with a terminated instance. Please use a different client token.",
+      status: 400,
+    });
     expect(await run(api, { ClientToken: "twice" })).not.toBe(first);
+  });
+
+  test("remembers a token when its instance is not listed any more", async () => {
+    const clock = new SimClock();
+    await using timed = await startApi({ clock });
+    const id = await run(timed, { ClientToken: "long ago" });
+    await timed.ec2.send(new TerminateInstancesCommand({ InstanceIds: [id] }));
+    await clock.advance(20 * 3_600_000);
+    expect(await refusalOf(describeInstance(timed, id))).toMatchObject({
+      code: "InvalidInstanceID.NotFound",
+    });
+    expect(await refusalOf(run(timed, { ClientToken: "long ago" }))).toMatchObject({
+      code: "IdempotentInstanceTerminated",
+    });
   });
 
   test("refuses the same token with other parameters", async () => {

@@ -1,4 +1,9 @@
-import { DescribeImagesCommand, RunInstancesCommand } from "@aws-sdk/client-ec2";
+import {
+  CreateTagsCommand,
+  DescribeImagesCommand,
+  RunInstancesCommand,
+  StopInstancesCommand,
+} from "@aws-sdk/client-ec2";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { DEV_IMAGE } from "../../../src/dev/cloud/region.ts";
 import { LAUNCH, run, untilState } from "../machine.ts";
@@ -55,14 +60,79 @@ test("metadata options are kept, with EC2's defaults", async () => {
     HttpTokens: "optional",
     HttpPutResponseHopLimit: 1,
     HttpEndpoint: "enabled",
+    InstanceMetadataTags: "disabled",
   });
   const MetadataOptions = {
     HttpTokens: "required" as const,
     HttpPutResponseHopLimit: 2,
     HttpEndpoint: "disabled" as const,
+    InstanceMetadataTags: "enabled" as const,
   };
   const strict = await untilState(api, await run(api, { MetadataOptions }), "running");
   expect(strict.MetadataOptions).toEqual({ State: "applied", ...MetadataOptions });
+});
+
+describe("tags in the metadata", () => {
+  const MetadataOptions = { InstanceMetadataTags: "enabled" as const };
+  const tagged = (Key: string) => ({
+    TagSpecifications: [{ ResourceType: "instance" as const, Tags: [{ Key, Value: "" }] }],
+  });
+
+  test.each(["Patch Group", "a/b", "_index", ".."])("have no key %j", async (key) => {
+    const refused = {
+      code: "InvalidParameterValue",
+      message: `'${key}' is not a valid tag key. Tag keys must match pattern ([0-9a-zA-Z\\\\-_+=,.@:]{1,255}), and must not be a reserved name ('.', '..', '_index')`,
+    };
+    expect(await refusalOf(run(api, { MetadataOptions, ...tagged(key) }))).toMatchObject(refused);
+    const id = await run(api, { MetadataOptions, ...tagged("lazyssh:owner") });
+    const tag = new CreateTagsCommand({ Resources: [id], Tags: [{ Key: key, Value: "" }] });
+    expect(await refusalOf(api.ec2.send(tag))).toMatchObject(refused);
+    await run(api, tagged(key));
+  });
+});
+
+test("tags for what is not launched are refused", async () => {
+  const TagSpecifications = [{ ResourceType: "subnet" as const, Tags: [{ Key: "a", Value: "" }] }];
+  expect(await refusalOf(run(api, { TagSpecifications }))).toMatchObject({
+    code: "InvalidParameterValue",
+    message: "'subnet' is not a valid taggable resource type for this operation.",
+  });
+});
+
+describe("hibernation", () => {
+  const root = (Encrypted: boolean) => [
+    { DeviceName: "/dev/xvda", Ebs: { VolumeSize: 8, Encrypted, DeleteOnTermination: true } },
+  ];
+  const able = { HibernationOptions: { Configured: true }, BlockDeviceMappings: root(true) };
+
+  test("is for instances launched for it, and then stops them", async () => {
+    const [id, plain] = [await run(api, able), await run(api)];
+    await untilState(api, id, "running");
+    await untilState(api, plain, "running");
+    const hibernate = (InstanceIds: string[]) =>
+      api.ec2.send(new StopInstancesCommand({ InstanceIds, Hibernate: true }));
+    expect(await refusalOf(hibernate([id, plain]))).toEqual({
+      code: "UnsupportedHibernationConfiguration",
+      message: `The instance can't be hibernated because it was not configured at launch for hibernation: ${plain}`,
+      status: 400,
+    });
+    await hibernate([id]);
+    const stopped = await untilState(api, id, "stopped");
+    expect(stopped).toMatchObject({
+      HibernationOptions: { Configured: true },
+      StateReason: { Code: "Client.UserInitiatedHibernate" },
+    });
+  });
+
+  test.each([
+    ["an open root volume", { BlockDeviceMappings: root(false) }],
+    ["bare metal", { InstanceType: "m5.metal" as const }],
+    ["a family that cannot", { InstanceType: "p3.2xlarge" as const }],
+  ])("%s is refused", async (_what, more) => {
+    expect(await refusalOf(run(api, { ...able, ...more }))).toMatchObject({
+      code: "UnsupportedHibernationConfiguration",
+    });
+  });
 });
 
 describe("launch template", () => {

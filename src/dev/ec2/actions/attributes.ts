@@ -31,7 +31,9 @@ export const attributeActions: ActionTable = {
       ?.choice("Value", ["stop", "terminate"]);
     if (protect !== undefined) instance.terminationProtected = protect;
     if (behavior !== undefined) instance.shutdownBehavior = behavior;
-    modifyDevices(params, cloud.attachedTo(instance.id));
+    const attached = cloud.attachedTo(instance.id);
+    modifyDevices(params, attached);
+    for (const { id } of attached) cloud.remember(id);
     cloud.touch();
     return { return: true };
   },

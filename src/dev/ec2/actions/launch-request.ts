@@ -1,12 +1,14 @@
 import { Ec2Error, missingParameter } from "../../cloud/error.ts";
-import type { LaunchDevice, LaunchRequest } from "../../cloud/launch.ts";
+import type { LaunchDevice, LaunchFaults, LaunchRequest } from "../../cloud/launch-request.ts";
 import { IMAGE_PARAMETERS, IMAGES, LAUNCH_TEMPLATES, type LaunchTemplate } from "../../cloud/region.ts";
-import type { Fate, MetadataOptions } from "../../cloud/state.ts";
+import type { MetadataOptions } from "../../cloud/state.ts";
 import type { Params } from "../query.ts";
-import { tagsFor } from "./tags.ts";
+import { spotOrder } from "./spot-order.ts";
+import { checkTagSpecifications, tagsFor } from "./tags.ts";
 
 /** What the parameters of RunInstances ask for. @throws Ec2Error for what cannot be asked for. */
-export function launchRequest(params: Params, fate: Fate): LaunchRequest {
+export function launchRequest(params: Params, faults: LaunchFaults = {}): LaunchRequest {
+  checkTagSpecifications(params);
   const template = templateVersion(params);
   const imageId = imageIdOf(params.text("ImageId") ?? template?.imageId ?? params.required("ImageId"));
   const userData = params.text("UserData");
@@ -21,6 +23,8 @@ export function launchRequest(params: Params, fate: Fate): LaunchRequest {
     metadataOptions: metadataOptions(params.struct("MetadataOptions")),
     iamInstanceProfile: profileName(params),
     userData: userData === undefined ? undefined : decodeBase64(userData),
+    spot: spotOrder(params),
+    hibernates: params.struct("HibernationOptions")?.flag("Configured") ?? false,
     shutdownBehavior: params.choice("InstanceInitiatedShutdownBehavior", ["stop", "terminate"]) ?? "stop",
     terminationProtected: params.flag("DisableApiTermination") ?? false,
     devices: params.structs("BlockDeviceMapping").map((mapping) => launchDevice(mapping, imageId)),
@@ -28,7 +32,7 @@ export function launchRequest(params: Params, fate: Fate): LaunchRequest {
     volumeTags: tagsFor(params, "volume"),
     clientToken: params.text("ClientToken"),
     fingerprint: params.fingerprint(),
-    fate,
+    ...faults,
   };
 }
 
@@ -116,10 +120,12 @@ function metadataOptions(given: Params | undefined): Partial<MetadataOptions> {
   const httpTokens = given?.choice("HttpTokens", ["optional", "required"]);
   const httpPutResponseHopLimit = given?.integer("HttpPutResponseHopLimit");
   const httpEndpoint = given?.choice("HttpEndpoint", ["enabled", "disabled"]);
+  const instanceMetadataTags = given?.choice("InstanceMetadataTags", ["enabled", "disabled"]);
   return {
     ...(httpTokens !== undefined && { httpTokens }),
     ...(httpPutResponseHopLimit !== undefined && { httpPutResponseHopLimit }),
     ...(httpEndpoint !== undefined && { httpEndpoint }),
+    ...(instanceMetadataTags !== undefined && { instanceMetadataTags }),
   };
 }
 

@@ -1,4 +1,3 @@
-import type { Cloud } from "../../cloud/cloud.ts";
 import { IMAGES, OWNER_ID, REGION, VPC_ID } from "../../cloud/region.ts";
 import type { Attachment, Instance, InstanceState, StateChange, Tags, Volume } from "../../cloud/state.ts";
 import { type XmlFields, xmlTime } from "../xml.ts";
@@ -17,12 +16,21 @@ export function renderState(name: InstanceState): XmlFields {
   return { code: STATE_CODES[name], name };
 }
 
-function renderTags(tags: Tags): XmlFields[] {
+export function renderTags(tags: Tags): XmlFields[] {
   return Object.entries(tags).map(([key, value]) => ({ key, value }));
 }
 
-/** Shape `Instance`, as it stood at `seen`. */
-export function renderInstance(cloud: Cloud, instance: Instance, seen: StateChange): XmlFields {
+/** An instance as it was when a Describe looked. */
+export interface SeenInstance {
+  readonly instance: Instance;
+  readonly change: StateChange;
+  readonly tags: Tags;
+  /** Those it held. */
+  readonly volumes: readonly Volume[];
+}
+
+/** Shape `Instance`. */
+export function renderInstance({ instance, change: seen, tags, volumes }: SeenInstance): XmlFields {
   const onNetwork = seen.state !== "terminated";
   const isOn = seen.state === "running" || seen.state === "shutting-down" || seen.state === "stopping";
   const isPublic = isOn && instance.hasPublicAddress;
@@ -50,16 +58,19 @@ export function renderInstance(cloud: Cloud, instance: Instance, seen: StateChan
     architecture: IMAGES.find(({ id }) => id === instance.imageId)?.architecture,
     rootDeviceType: "ebs",
     rootDeviceName: instance.rootDevice,
-    blockDeviceMapping: onNetwork ? cloud.attachedTo(instance.id).map(renderMapping) : [],
+    blockDeviceMapping: onNetwork ? volumes.map(renderMapping) : [],
     virtualizationType: "hvm",
     hypervisor: "xen",
     clientToken: instance.clientToken ?? "",
-    tagSet: renderTags(instance.tags),
+    tagSet: renderTags(tags),
     iamInstanceProfile:
       instance.iamInstanceProfile === undefined
         ? undefined
         : { arn: `arn:aws:iam::${OWNER_ID}:instance-profile/${instance.iamInstanceProfile}`, id: "AIPADEV" },
     ebsOptimized: false,
+    instanceLifecycle: instance.spotRequestId && "spot",
+    spotInstanceRequestId: instance.spotRequestId,
+    hibernationOptions: { configured: instance.hibernates },
     metadataOptions: { state: "applied", ...instance.metadataOptions },
   };
 }

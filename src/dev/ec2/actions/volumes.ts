@@ -8,9 +8,9 @@ import { renderAttachment, renderVolume } from "./render.ts";
 import { tagsFor } from "./tags.ts";
 
 export const volumeActions: ActionTable = {
-  DescribeVolumes: (params, { cloud }) => {
+  DescribeVolumes: (params, { cloud, lagMs }) => {
     const ids = params.list("VolumeId");
-    const volumes = ids.length > 0 ? ids.map((id) => findVolume(cloud, id)) : [...cloud.volumes.values()];
+    const volumes = ids.length > 0 ? ids.map((id) => findVolume(cloud, id, lagMs)) : cloud.volumesAt(lagMs);
     const { items, nextToken } = paginate(params, applyFilters(params, volumes, volumeField));
     return { volumeSet: items.map(renderVolume), nextToken };
   },
@@ -37,16 +37,16 @@ export const volumeActions: ActionTable = {
     deleteVolume(cloud, params.required("VolumeId"));
     return { return: true };
   },
-  AttachVolume: (params, { cloud }) => {
+  AttachVolume: (params, { cloud, attachMs }) => {
     const volumeId = params.required("VolumeId");
     return renderAttachment(
       volumeId,
-      attachVolume(cloud, volumeId, params.required("InstanceId"), params.required("Device")),
+      attachVolume(cloud, volumeId, params.required("InstanceId"), params.required("Device"), attachMs),
     );
   },
-  DetachVolume: (params, { cloud }) => {
+  DetachVolume: (params, { cloud, detachMs }) => {
     const volumeId = params.required("VolumeId");
-    return renderAttachment(volumeId, detachVolume(cloud, volumeId, params.text("InstanceId")));
+    return renderAttachment(volumeId, detachVolume(cloud, volumeId, params.text("InstanceId"), detachMs));
   },
 };
 

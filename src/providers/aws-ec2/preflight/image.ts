@@ -23,6 +23,8 @@ export async function imageToOrder(inquiry: Inquiry): Promise<ImageToOrder> {
       `whether ${imageText(target)} is available`,
       ec2.describeImages({ ImageIds: [imageId] }, signal),
     );
+    // An order would only say so again.
+    if (look.error?.code === "BAD_REQUEST") return { known: false };
     const said = look.value && (look.value.Images?.find(({ ImageId }) => ImageId === imageId) ?? {});
     if (said && said.State !== "available") {
       const state = said.State === undefined ? "is not listed" : `is "${said.State}"`;
