@@ -95,10 +95,9 @@ export function createControls(options: ControlsOptions): ByHand {
       if (holding.lift) lifted.lift(clock.now());
       let hold = holds.get(name);
       if (!hold) {
-        const taking = take(name, holding);
-        // A start of its own has reset it.
+        hold = await take(name, holding);
+        // A start has reset it, for the machine before.
         if (holding.lift) lifted.machine = true;
-        hold = await taking;
         if (holds.has(name)) hold.lease.release(); // another was faster
         hold = holds.get(name) ?? hold;
         holds.set(name, hold);

@@ -49,6 +49,10 @@ export class SimProvider implements Provider {
   endMs = 1_000;
   detachMs = 1_000;
   canRest = true;
+  /** Whether what is gone is still listed. */
+  listsGone = true;
+  /** Every order makes a machine, as if tokens were not known. */
+  splitTokens = false;
   fault: Fault = () => undefined;
   /** After the effect, before the answer: a lost answer. */
   lost: Fault = () => undefined;
@@ -87,7 +91,8 @@ export class SimProvider implements Provider {
 
   async create({ token, alternative, notes }: CreateRequest): Promise<Machine> {
     await this.#call("create");
-    let machine = this.machines.find((known) => known.token === token && known.alternative === alternative);
+    const same = (known: SimMachine) => known.token === token && known.alternative === alternative;
+    let machine = this.splitTokens ? undefined : this.machines.find(same);
     if (!machine) {
       if (this.soldOut.has(alternative)) throw new LazysshError("NO_CAPACITY", "no capacity");
       machine = {
@@ -166,7 +171,9 @@ export class SimProvider implements Provider {
 
   async list(_: AbortSignal, { gone } = { gone: false }): Promise<readonly Machine[]> {
     await this.#call("list");
-    const listed = this.machines.filter((machine) => gone || this.#phase(machine) !== "gone");
+    const listed = this.machines.filter(
+      (machine) => (gone && this.listsGone) || this.#phase(machine) !== "gone",
+    );
     return listed.map((machine) => this.#view(machine));
   }
 
