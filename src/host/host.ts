@@ -92,6 +92,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
     events.emit({ type: "server.stopping", signal, machines: fleet.running() });
     door.refuseNew("the jump host is shutting down: try again when it is back");
     await fleet.close();
+    await meter.settled();
     await door.close();
     // As late as that, so that it can be asked what it waits for.
     await control?.close();

@@ -9,6 +9,8 @@ export interface Meter {
   end(token: string, at: number): void;
   /** Milliseconds of machine time of a target today; several machines add up. */
   usedToday(target: string, now: number): number;
+  /** Resolves when what was begun and ended is written down. */
+  settled(): Promise<void>;
 }
 
 interface Record {
@@ -69,6 +71,7 @@ export function createMeter(
       const going = running.map(({ since }) => Math.max(0, now - Math.max(since, state.day)));
       return going.reduce((sum, ms) => sum + ms, state.used[target] ?? 0);
     },
+    settled: async () => undefined,
   };
 }
 
@@ -91,10 +94,11 @@ export async function openMeter(
   const record = parseRecord(await readFile(file, "utf8").catch(() => ""));
   for (const token of Object.keys(record.open)) if (!running.has(token)) delete record.open[token];
   let writing = Promise.resolve();
-  return createMeter(record, (state) => {
+  const meter = createMeter(record, (state) => {
     const text = `${JSON.stringify(state)}\n`;
     writing = writing.then(() => writeDurably(file, text)).catch(onProblem);
   });
+  return { ...meter, settled: () => writing };
 }
 
 function parseRecord(text: string): Record {

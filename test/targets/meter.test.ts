@@ -1,10 +1,9 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { createMeter, openMeter } from "../../src/targets/index.ts";
 import { tempDir } from "../harness/temp.ts";
-import { eventually } from "../harness/world.ts";
 
 const DAY = 86_400_000;
 const MORNING = 20_000 * DAY + 6 * 3_600_000;
@@ -61,7 +60,7 @@ describe("machine time over restarts", () => {
     first.end("over", MORNING + 5_000);
     first.begin("a", "runs", MORNING + 5_000);
     first.begin("a", "vanished", MORNING + 5_000);
-    await eventually("the file", () => readFileSync(join(dir, "usage.json"), "utf8").includes("vanished"));
+    await first.settled();
     const second = await openMeter(dir, new Set(["runs"]), noProblem);
     expect(second.usedToday("a", MORNING + 15_000)).toBe(15_000);
   });
@@ -72,7 +71,8 @@ describe("machine time over restarts", () => {
     const problems: unknown[] = [];
     const meter = await openMeter(join(dir, "not", "there"), new Set(), (error) => problems.push(error));
     meter.begin("a", "t", MORNING);
-    await eventually("the problem", () => problems.length === 1);
+    await meter.settled();
+    expect(problems).toHaveLength(1);
     expect(meter.usedToday("a", MORNING + 1_000)).toBe(1_000);
     const other = await openMeter(dir, new Set(), noProblem);
     expect(other.usedToday("a", MORNING)).toBe(0);
