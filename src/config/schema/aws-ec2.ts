@@ -31,8 +31,8 @@ const url = refined(text, "URL", (given) =>
     : no('A URL is needed, such as "https://ec2.example.com" or "http://127.0.0.1:4566".'),
 );
 
-/** EC2 allows 50 on a resource; some are lazyssh's own. Source: EC2 user guide, "Tag restrictions". */
-const MOST_TAGS = 40;
+/** EC2 allows 50 on a resource; some are lazyssh's own, one of them for each server of a group. Source: EC2 user guide, "Tag restrictions". */
+const MOST_TAGS = 30;
 const LONGEST_TAG_KEY = 128;
 const LONGEST_TAG_VALUE = 256;
 
