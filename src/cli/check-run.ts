@@ -1,5 +1,12 @@
-import { type Config, diagnosticsToJson, loadConfig, renderDiagnostics } from "../config/index.ts";
+import {
+  type Config,
+  type Diagnostic,
+  diagnosticsToJson,
+  loadConfig,
+  renderDiagnostics,
+} from "../config/index.ts";
 import { createProvider } from "../providers/index.ts";
+import { chooseStateDir, knownOwner, ownerMark, stateDirOf } from "../targets/index.ts";
 import { stayAlive } from "../util/clock.ts";
 import type { CheckFlags } from "./check.ts";
 import { type CliContext, exitCodes } from "./context.ts";
@@ -7,20 +14,14 @@ import { variables } from "./flags.ts";
 import { checkOnline } from "./online.ts";
 
 export async function check(this: CliContext, flags: CheckFlags): Promise<void> {
-  const { env, stdout, stderr, clock } = this;
+  const { env, stdout, stderr } = this;
   const { config, sources, ...offline } = await loadConfig({
     file: flags.config,
     env,
     vars: variables(flags.var),
   });
   using _alive = stayAlive();
-  const online =
-    flags.online && config
-      ? await checkOnline(config, {
-          provider: (target) => createProvider(target, { owner: "check" }), // starts nothing, so marks nothing
-          clock,
-        })
-      : [];
+  const online = flags.online && config ? await askCloud(this, config) : [];
   const diagnostics = [...offline.diagnostics, ...online];
   const valid = config !== undefined && online.every(({ severity }) => severity !== "error");
   if (flags.json) {
@@ -30,10 +31,23 @@ export async function check(this: CliContext, flags: CheckFlags): Promise<void> 
       stderr.write(renderDiagnostics(diagnostics, sources, { color: stderr.isTTY === true }));
     }
     if (config) stdout.write(`${summary(config)}\n`);
-    if (config && flags.online && online.length === 0)
-      stdout.write("nothing in the cloud speaks against a start\n");
+    if (config && flags.online) stdout.write(`${verdict(online)}\n`);
   }
   this.process.exitCode = valid ? exitCodes.ok : exitCodes.usage;
+}
+
+/** With the mark of the server that the file is of, so that its own machines are not taken for somebody else's. */
+async function askCloud({ env, clock }: CliContext, config: Config): Promise<readonly Diagnostic[]> {
+  const { stateDir, group } = config.server;
+  const choice = await stateDirOf(chooseStateDir({ flag: undefined, config: stateDir }, env), config.file);
+  const owner = ownerMark({ owner: (await knownOwner(choice)) ?? "nobody yet" }, group);
+  return checkOnline(config, { provider: (target) => createProvider(target, { owner }), clock });
+}
+
+function verdict(online: readonly Diagnostic[]): string {
+  if (online.length === 0) return "nothing in the cloud speaks against a start";
+  const fails = online.some(({ severity }) => severity === "error");
+  return fails ? "a start would fail, see above" : "a start may fail, see above";
 }
 
 function summary({ file, targets }: Config): string {

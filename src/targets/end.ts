@@ -1,4 +1,5 @@
 import { messageOf } from "../util/errors.ts";
+import { backoffMs } from "../util/retry.ts";
 import { beforeStop } from "./before-stop.ts";
 import { isTogether, type MachineContext } from "./context.ts";
 import { NOTE } from "./notes.ts";
@@ -16,8 +17,33 @@ export interface Ending {
   readonly warning: (what: string) => void;
 }
 
-/** Ends a machine as its target says. Resolves when the cloud has shown it; rejects only when the program gives up waiting. */
-export async function endLaunch(surroundings: MachineContext, ending: Ending): Promise<void> {
+/**
+ * Ends a machine as its target says. Resolves with true when the cloud has shown it, and with false when the program gives up
+ * waiting. Whatever goes wrong, it is tried again.
+ */
+export async function endLaunch(surroundings: MachineContext, ending: Ending): Promise<boolean> {
+  const { provider, clock, signal, target, events } = surroundings;
+  const { machine, token } = ending;
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await endOnce(surroundings, ending);
+      return true;
+    } catch (error) {
+      if (signal.aborted) return false;
+      events.emit({
+        type: "machine.leak_suspected",
+        target: target.name,
+        machine,
+        attempt,
+        reason: messageOf(error),
+        remedy: provider.remedy(machine, token),
+      });
+      await clock.sleep(backoffMs(attempt), signal).catch(() => undefined);
+    }
+  }
+}
+
+async function endOnce(surroundings: MachineContext, ending: Ending): Promise<void> {
   const { provider, clock, signal, target, server, events } = surroundings;
   const { machine, token, failed, mayHoldVolumes, waiting, warning } = ending;
   const context: StopContext = {

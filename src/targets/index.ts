@@ -15,6 +15,7 @@ export { probe } from "./probe.ts";
 export { remote } from "./remote.ts";
 export {
   chooseStateDir,
+  knownOwner,
   openStateDir,
   ownerMark,
   type StateDir,

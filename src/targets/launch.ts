@@ -279,18 +279,15 @@ export class Launch {
   }
 
   async #end(machine: string | undefined, failed: boolean): Promise<void> {
-    try {
-      await endLaunch(this.#context, {
-        machine,
-        token: this.token,
-        failed,
-        mayHoldVolumes: this.#mayHoldVolumes,
-        waiting: this.#waiting,
-        warning: (what) => this.#warn(what),
-      });
-    } catch {
-      return; // the program gives up waiting; the journal remembers
-    }
+    const ending = {
+      machine,
+      token: this.token,
+      failed,
+      mayHoldVolumes: this.#mayHoldVolumes,
+      waiting: this.#waiting,
+      warning: (what: string) => this.#warn(what),
+    };
+    if (!(await endLaunch(this.#context, ending))) return; // the journal remembers
     this.#context.meter.end(this.token, this.#context.clock.now());
     await this.#forget();
     this.#report({ type: "stopped", launch: this.#number });
@@ -308,7 +305,10 @@ export class Launch {
 
   /** Runs beside a machine in use; being aborted is its ordinary end. */
   #background(run: (step: StepContext) => Promise<UntimedEvent>): void {
-    void run(this.#stepContext(this.#steps.signal)).then(this.#report, () => undefined);
+    const { signal } = this.#steps;
+    void run(this.#stepContext(signal)).then(this.#report, (error: unknown) => {
+      if (!signal.aborted) this.#warn(`the machine is not looked after any more: ${messageOf(error)}`);
+    });
   }
 
   #stepContext(signal: AbortSignal): StepContext {

@@ -16,7 +16,7 @@ export interface StateDir {
 }
 
 /** What marks in the cloud what a server has started: its own, or that of its group, by which all servers of it find it. */
-export function ownerMark({ owner }: StateDir, group: string | undefined): string {
+export function ownerMark({ owner }: Pick<StateDir, "owner">, group: string | undefined): string {
   return group === undefined ? owner : `group:${group}`;
 }
 
@@ -137,11 +137,16 @@ function answers(socket: string): Promise<boolean> {
   });
 }
 
+/** Who the server of a state directory is, without taking the directory; undefined when there was none yet. */
+export async function knownOwner({ path }: StateDirChoice): Promise<string | undefined> {
+  const known = (await readFile(join(path, "owner"), "utf8").catch(() => "")).trim();
+  return /^[0-9a-f-]{36}$/.test(known) ? known : undefined;
+}
+
 async function ownerOf(path: string): Promise<string> {
-  const file = join(path, "owner");
-  const known = (await readFile(file, "utf8").catch(() => "")).trim();
-  if (/^[0-9a-f-]{36}$/.test(known)) return known;
+  const known = await knownOwner({ path, isDefault: false });
+  if (known !== undefined) return known;
   const owner = randomUUID();
-  await writeDurably(file, `${owner}\n`);
+  await writeDurably(join(path, "owner"), `${owner}\n`);
   return owner;
 }
