@@ -52,7 +52,7 @@ export interface TargetStatus {
 }
 
 export interface MachineStatus {
-  /** `preparing`, `launching`, `booting` …, see targets/state.ts. */
+  /** `preparing`, `launching`, `booting` …, see targets/life/state.ts. */
   readonly state: string;
   /** Since when it is in this state, milliseconds since the epoch. */
   readonly since: number;

@@ -2,11 +2,11 @@ import type { MachineTarget } from "../config/index.ts";
 import type { EventStream } from "../observe/index.ts";
 import type { Provider } from "../providers/index.ts";
 import type { Clock } from "../util/clock.ts";
-import type { Journal } from "./journal.ts";
-import type { Lifted } from "./limits.ts";
-import type { Meter } from "./meter.ts";
-import type { Prober } from "./probe.ts";
-import type { Remote } from "./remote.ts";
+import type { Remote } from "./end/remote.ts";
+import type { Journal } from "./found/journal.ts";
+import type { Prober } from "./start/probe.ts";
+import type { Lifted } from "./use/limits.ts";
+import type { Meter } from "./use/meter.ts";
 
 /** A machine, or the order of one, that is known by more than its model. */
 export interface Found {

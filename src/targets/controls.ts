@@ -5,7 +5,7 @@ import { LazysshError } from "../util/errors.ts";
 import type { ByHand, HoldOptions, TargetStatus } from "./by-hand.ts";
 import type { MachineContext } from "./context.ts";
 import type { Lease, Targets } from "./lease.ts";
-import type { MachineDriver } from "./machine.ts";
+import type { MachineDriver } from "./life/machine.ts";
 
 export interface ControlsOptions {
   readonly config: Config;

@@ -10,14 +10,14 @@ import { nearest } from "../util/nearest.ts";
 import type { ByHand } from "./by-hand.ts";
 import type { Found, MachineContext } from "./context.ts";
 import { createControls } from "./controls.ts";
-import type { Journal } from "./journal.ts";
+import type { Remote } from "./end/remote.ts";
+import type { Journal } from "./found/journal.ts";
+import { createSurvey } from "./found/survey.ts";
 import type { Lease, Targets, Tenant } from "./lease.ts";
-import { assertWithinLimits, Lifted } from "./limits.ts";
-import { MachineDriver } from "./machine.ts";
-import type { Meter } from "./meter.ts";
-import type { Prober } from "./probe.ts";
-import type { Remote } from "./remote.ts";
-import { createSurvey } from "./survey.ts";
+import { MachineDriver } from "./life/machine.ts";
+import type { Prober } from "./start/probe.ts";
+import { assertWithinLimits, Lifted } from "./use/limits.ts";
+import type { Meter } from "./use/meter.ts";
 
 export interface FleetOptions {
   readonly config: Config;

@@ -7,12 +7,9 @@ export type {
   TargetStatus,
   VolumeStatus,
 } from "./by-hand.ts";
+export { remote } from "./end/remote.ts";
 export { createFleet } from "./fleet.ts";
-export { createJournal, type Journal } from "./journal.ts";
-export type { Lease, Tenant } from "./lease.ts";
-export { createMeter, openMeter } from "./meter.ts";
-export { probe } from "./probe.ts";
-export { remote } from "./remote.ts";
+export { createJournal, type Journal } from "./found/journal.ts";
 export {
   chooseStateDir,
   knownOwner,
@@ -22,5 +19,8 @@ export {
   type StateDirChoice,
   serverId,
   stateDirOf,
-} from "./state-dir.ts";
-export { createSweep, type OwnMachine } from "./sweep.ts";
+} from "./found/state-dir.ts";
+export { createSweep, type OwnMachine } from "./found/sweep.ts";
+export type { Lease, Tenant } from "./lease.ts";
+export { probe } from "./start/probe.ts";
+export { createMeter, openMeter } from "./use/meter.ts";

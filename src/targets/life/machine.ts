@@ -1,0 +1,348 @@
+import { randomUUID } from "node:crypto";
+import { formatDuration } from "../../util/duration.ts";
+import { LazysshError } from "../../util/errors.ts";
+import type { LeaseStatusLine, MachineStatus } from "../by-hand.ts";
+import type { Found, MachineContext } from "../context.ts";
+import type { Lease, Tenant } from "../lease.ts";
+import { Launch } from "./launch.ts";
+import {
+  adoptedMachine,
+  type Effect,
+  type LeaseId,
+  type LifecyclePolicy,
+  leftoverMachine,
+  type MachineEvent,
+  type MachineModel,
+  newMachine,
+  type UntimedEvent,
+} from "./state.ts";
+import { Tenancy } from "./tenancy.ts";
+import { transition } from "./transition.ts";
+
+/** A machine of one connection is of no use to another, so it does not wait for one. */
+function policyOf({ shared, lingerMs }: MachineContext["target"]): LifecyclePolicy {
+  return { lingerMs: shared ? lingerMs : 0 };
+}
+
+interface Waiter {
+  readonly resolve: (host: string) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** Drives one machine: takes events, asks `transition` what follows, and has it done. It decides nothing itself. */
+export class MachineDriver {
+  readonly #context: MachineContext;
+  #model: MachineModel = newMachine;
+  #launch: Launch | undefined;
+  readonly #waiters = new Map<LeaseId, Waiter>();
+  readonly #taken = new Map<LeaseId, AbortController>();
+  readonly #tenancy = new Tenancy();
+  #nextLease: LeaseId = 1;
+  /** Since when the state is what it is, milliseconds since the epoch. */
+  #since: number;
+  readonly #whenIdle = new Set<() => void>();
+
+  constructor(context: MachineContext) {
+    this.#context = context;
+    this.#since = context.clock.now();
+  }
+
+  /**
+   * A machine that an earlier run of the program left behind: it is ended before the target starts again.
+   *
+   * @param failed It is not to be kept at rest either.
+   */
+  static leftover(context: MachineContext, { token, machine }: Found, failed = false): MachineDriver {
+    const model = leftoverMachine(machine, failed);
+    const effect = (launch: number): Effect => ({ type: "destroy", launch, machine, failed });
+    return MachineDriver.#continue(context, model, { token, machine }, effect);
+  }
+
+  /** A machine that an earlier run left behind, and that may serve again: it is brought to readiness as any other. */
+  static adopted(context: MachineContext, { token, machine }: Found & { machine: string }): MachineDriver {
+    return MachineDriver.#continue(context, adoptedMachine(machine), { token, machine }, (launch) => ({
+      type: "boot",
+      launch,
+      machine,
+    }));
+  }
+
+  static #continue(
+    context: MachineContext,
+    model: MachineModel,
+    { token, machine }: Found,
+    effect: (launch: number) => Effect,
+  ): MachineDriver {
+    const driver = new MachineDriver(context);
+    driver.#model = model;
+    driver.#launch = driver.#newLaunch(model.launches, token, machine, true);
+    driver.#perform(effect(model.launches));
+    driver.#announce(newMachine, model);
+    return driver;
+  }
+
+  get target(): string {
+    return this.#context.target.name;
+  }
+
+  /** The machine that is being ended, by its id or, while there is none, in words. */
+  get ending(): string | undefined {
+    return this.#model.state.kind === "stopping" ? this.running : undefined;
+  }
+
+  /** Whether nothing exists, is wanted, or is under way. */
+  get idle(): boolean {
+    const { state, leases } = this.#model;
+    return leases.size === 0 && (state.kind === "absent" || state.kind === "failed");
+  }
+
+  /** Whether a machine, known by its id or by its launch token, is this one. */
+  is(machine: string, token: string | undefined): boolean {
+    // What was left to another server is not looked after here any more.
+    if (!this.#launch || !("launch" in this.#model.state)) return false;
+    return this.#launch.machine === machine || this.#launch.token === token;
+  }
+
+  /** What may be running now: the cloud's id, or the launch token while there is no id. */
+  get running(): string | undefined {
+    const { state } = this.#model;
+    if (!("launch" in state) || state.kind === "preparing") return undefined;
+    return this.#launch && (this.#launch.machine ?? `(no id yet, client token ${this.#launch.token})`);
+  }
+
+  /** What there is, for people; undefined when nothing is. */
+  get status(): MachineStatus | undefined {
+    const { state, leases } = this.#model;
+    if (this.idle && state.kind === "absent") return undefined;
+    const launch = "launch" in state ? this.#launch : undefined;
+    return {
+      state: state.kind,
+      since: this.#since,
+      machine: launch?.machine,
+      launch: launch?.token,
+      host: "host" in state ? state.host : launch?.host,
+      startedAt: launch?.startedAt,
+      waitingFor: state.kind === "ready" || state.kind === "lingering" ? undefined : launch?.waitingFor,
+      unfit:
+        state.kind === "ready"
+          ? state.unfit?.message
+          : state.kind === "failed"
+            ? state.error.message
+            : undefined,
+      leases: this.#tenancy.lines(leases),
+    };
+  }
+
+  /** Takes what is held by hand back, ends the linger, and with `cut` whatever else there is. */
+  drop(cut: LazysshError | undefined): readonly LeaseStatusLine[] {
+    for (const release of this.#tenancy.byHand()) release();
+    const { state } = this.#model;
+    if (state.kind === "lingering") this.#dispatch({ type: "lingered", launch: state.launch });
+    if (cut) this.#cut(cut);
+    return this.#tenancy.lines(this.#model.leases);
+  }
+
+  #cut(error: LazysshError): void {
+    const { state } = this.#model;
+    switch (state.kind) {
+      case "ready":
+        this.#dispatch({ type: "died", launch: state.launch, error });
+        return;
+      case "launching":
+        this.#dispatch({ type: "overdue", launch: state.launch, error });
+        return;
+      case "preparing":
+      case "booting":
+      case "attaching":
+      case "probing":
+        this.#dispatch({ type: "failed", launch: state.launch, error, exists: "no" });
+        return;
+      case "absent":
+      case "lingering":
+      case "stopping":
+      case "failed":
+        return; // there is nobody to be told
+    }
+  }
+
+  /** Resolves when the machine is ready for this lease; see `Targets.acquire`. */
+  async acquire(tenant: Tenant, signal: AbortSignal): Promise<Lease> {
+    signal.throwIfAborted();
+    const id = this.#nextLease++;
+    const taken = new AbortController();
+    const release = () => {
+      this.#waiters.delete(id);
+      this.#taken.delete(id);
+      this.#tenancy.leave(id);
+      this.#dispatch({ type: "release", lease: id });
+    };
+    this.#tenancy.enter(id, tenant, this.#context.clock.now(), release);
+    const host = await new Promise<string>((resolve, reject) => {
+      const leave = () => {
+        settled();
+        release();
+        reject(signal.reason);
+      };
+      const settledSignal = new AbortController();
+      const settled = () => {
+        signal.removeEventListener("abort", leave);
+        settledSignal.abort("settled");
+      };
+      signal.addEventListener("abort", leave, { once: true });
+      void this.#notForEver(id, settledSignal.signal);
+      this.#taken.set(id, taken);
+      this.#waiters.set(id, {
+        resolve: (answer) => {
+          settled();
+          resolve(answer);
+        },
+        reject: (error) => {
+          settled();
+          reject(error);
+        },
+      });
+      this.#dispatch({ type: "acquire", lease: id });
+    });
+    return {
+      host,
+      signal: taken.signal,
+      release,
+      carries: (bytes) => this.#tenancy.carries(id, bytes),
+      stillRuns: async () => {
+        await this.#lookNow(signal);
+        return !taken.signal.aborted;
+      },
+      [Symbol.asyncDispose]: async () => release(),
+    };
+  }
+
+  /** A start has its own deadlines; the end of the machine before it has none, so who waits for that needs one. */
+  async #notForEver(lease: LeaseId, answered: AbortSignal): Promise<void> {
+    const { target, clock } = this.#context;
+    await clock.sleep(target.bootTimeoutMs, answered).catch(() => undefined);
+    const waiter = this.#waiters.get(lease);
+    if (!waiter || this.#model.state.kind !== "stopping") return;
+    const machine = this.#launch?.machine ?? "of an order without an answer";
+    const last = this.#launch?.waitingFor === undefined ? "" : ` (waiting for: ${this.#launch.waitingFor})`;
+    const error = new LazysshError(
+      "BOOT_TIMEOUT",
+      `${target.name}: the machine ${machine} before this one has not ended within ` +
+        `${formatDuration(target.bootTimeoutMs)}${last}, and nothing is started beside it`,
+    );
+    this.#waiters.delete(lease);
+    this.#taken.delete(lease);
+    this.#tenancy.leave(lease);
+    this.#dispatch({ type: "release", lease });
+    waiter.reject(error);
+  }
+
+  /** Does what the watch does every few seconds, without waiting for its turn. */
+  async #lookNow(signal: AbortSignal): Promise<void> {
+    const { state } = this.#model;
+    if (state.kind !== "ready") return;
+    const { launch } = state;
+    const error = await this.#launch?.deathOf(state.machine, signal);
+    if (error) this.#dispatch({ type: "died", launch, error });
+  }
+
+  /** Refuses new leases, takes back those there are, and resolves when nothing exists any more. */
+  async close(reason: LazysshError): Promise<void> {
+    this.#dispatch({ type: "close", error: reason });
+    if (!this.idle) await new Promise<void>((resolve) => this.#whenIdle.add(resolve));
+  }
+
+  /** Calls back, once, when the machine is next idle. */
+  onceIdle(callback: () => void): void {
+    this.#whenIdle.add(callback);
+  }
+
+  #dispatch(event: UntimedEvent): void {
+    const { target, clock } = this.#context;
+    const before = this.#model;
+    const timed = { ...event, at: clock.now() } as MachineEvent;
+    const { model, effects } = transition(before, timed, policyOf(target));
+    this.#model = model;
+    if (before.state.kind !== model.state.kind) this.#since = timed.at;
+    if ("error" in event && event.type !== "close" && before.state.kind !== "stopping" && model !== before) {
+      this.#complain(event.error);
+    }
+    for (const effect of effects) this.#perform(effect);
+    if (before.state.kind !== model.state.kind) this.#announce(before, model);
+    if (this.idle) {
+      const callbacks = [...this.#whenIdle];
+      this.#whenIdle.clear();
+      for (const callback of callbacks) callback();
+    }
+  }
+
+  #perform(effect: Effect): void {
+    switch (effect.type) {
+      case "grant":
+        this.#waiters.get(effect.lease)?.resolve(effect.host);
+        this.#waiters.delete(effect.lease);
+        return;
+      case "refuse":
+        this.#tenancy.leave(effect.lease);
+        this.#taken.delete(effect.lease);
+        this.#waiters.get(effect.lease)?.reject(effect.error);
+        this.#waiters.delete(effect.lease);
+        return;
+      case "revoke":
+        this.#tenancy.leave(effect.lease);
+        this.#taken.get(effect.lease)?.abort(effect.error);
+        this.#taken.delete(effect.lease);
+        return;
+      case "retry":
+        this.#context.clock.sleep(effect.ms, this.#context.signal).then(
+          () => this.#dispatch({ type: "retry" }),
+          () => undefined,
+        );
+        return;
+      case "prepare":
+        this.#launch = this.#newLaunch(effect.launch, `lazyssh-${randomUUID()}`, undefined, false);
+        this.#launch.perform(effect);
+        return;
+      default:
+        this.#launch?.perform(effect);
+    }
+  }
+
+  #newLaunch(number: number, token: string, machine: string | undefined, found: boolean): Launch {
+    const tenancy = this.#tenancy;
+    return new Launch({
+      context: this.#context,
+      number,
+      token,
+      machine,
+      found,
+      report: (event) => this.#dispatch(event),
+      traffic: () => tenancy.traffic,
+      keptByConnections: () => tenancy.onlyConnections,
+      clients: () => tenancy.clients,
+    });
+  }
+
+  /** A start failed, or a machine in use died. */
+  #complain({ code, message }: LazysshError): void {
+    this.#context.events.emit({
+      type: "machine.failed",
+      target: this.#context.target.name,
+      machine: this.#launch?.machine,
+      code,
+      reason: message,
+    });
+  }
+
+  #announce(before: MachineModel, { state, leases }: MachineModel): void {
+    this.#context.events.emit({
+      type: "machine.state",
+      target: this.#context.target.name,
+      launch: this.#launch?.token,
+      machine: this.#launch?.machine,
+      from: before.state.kind,
+      to: state.kind,
+      leases: leases.size,
+      reason: "error" in state ? state.error?.message : undefined,
+    });
+  }
+}

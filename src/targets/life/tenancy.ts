@@ -1,0 +1,59 @@
+import type { LeaseStatusLine } from "../by-hand.ts";
+import type { Tenant } from "../lease.ts";
+import type { LeaseId, LeaseStatus } from "./state.ts";
+
+interface Entry {
+  readonly tenant: Tenant;
+  /** Milliseconds since the epoch. */
+  readonly since: number;
+  readonly release: () => void;
+  bytes: () => number;
+}
+
+/** Who the leases of a machine belong to, and what goes through them: for people, and for the limits that go by traffic. */
+export class Tenancy {
+  readonly #entries = new Map<LeaseId, Entry>();
+  /** Bytes of connections that are over. */
+  #past = 0;
+
+  enter(id: LeaseId, tenant: Tenant, since: number, release: () => void): void {
+    this.#entries.set(id, { tenant, since, release, bytes: () => 0 });
+  }
+
+  carries(id: LeaseId, bytes: () => number): void {
+    const entry = this.#entries.get(id);
+    if (entry) entry.bytes = bytes;
+  }
+
+  leave(id: LeaseId): void {
+    this.#past += this.#entries.get(id)?.bytes() ?? 0;
+    this.#entries.delete(id);
+  }
+
+  /** Bytes so far; never less than before. */
+  get traffic(): number {
+    return [...this.#entries.values()].reduce((sum, { bytes }) => sum + bytes(), this.#past);
+  }
+
+  get onlyConnections(): boolean {
+    return this.#entries.size > 0 && [...this.#entries.values()].every(({ tenant }) => !tenant.byHand);
+  }
+
+  get clients(): readonly string[] {
+    return [...this.#entries.values()].flatMap(({ tenant }) => (tenant.byHand ? [] : [tenant.client]));
+  }
+
+  /** What takes back each lease that a person holds. */
+  byHand(): (() => void)[] {
+    return [...this.#entries.values()].flatMap(({ tenant, release }) => (tenant.byHand ? [release] : []));
+  }
+
+  lines(leases: ReadonlyMap<LeaseId, LeaseStatus>): LeaseStatusLine[] {
+    return [...this.#entries].flatMap(([id, { tenant, since }]) => {
+      const status = leases.get(id);
+      if (!status) return [];
+      const { connection, client, byHand } = tenant;
+      return [{ kind: byHand ? "by hand" : "channel", client, connection, since, status } as const];
+    });
+  }
+}

@@ -1,0 +1,68 @@
+import { LazysshError } from "../../util/errors.ts";
+import type { MachineContext } from "../context.ts";
+import { endOfDay } from "./meter.ts";
+
+/** Which limits of a target a person has lifted. */
+export class Lifted {
+  /** `budget` and `max_machines`, until then; milliseconds since the epoch. */
+  until = 0;
+  /** `max_lifetime` and `idle_timeout`, of the machine there is. */
+  machine = false;
+
+  lift(now: number): void {
+    this.until = endOfDay(now);
+    this.machine = true;
+  }
+}
+
+/** Milliseconds that the budget still allows today; undefined without one. */
+export function budgetLeft({ target, meter, lifted, clock }: MachineContext): number | undefined {
+  const now = clock.now();
+  if (target.budgetMsPerDay === undefined || lifted.until > now) return undefined;
+  return target.budgetMsPerDay - meter.usedToday(target.name, now);
+}
+
+export function overBudget({ target }: MachineContext): LazysshError {
+  const hours = Number(((target.budgetMsPerDay ?? 0) / 3_600_000).toFixed(2));
+  return new LazysshError(
+    "BUDGET_REACHED",
+    `${target.name}: its budget of ${hours} hours a day is used up until midnight UTC; ` +
+      `"lazyssh start ${target.name} --lift" on the jump host lifts it for today`,
+  );
+}
+
+/**
+ * @param exist How many machines exist, or are about to.
+ * @param mostOfAll `server { max_machines }`.
+ * @throws LazysshError `BUDGET_REACHED` or `LIMIT_REACHED` when no other machine may be started for the target.
+ */
+export function assertWithinLimits(
+  context: MachineContext,
+  exist: { readonly ofTarget: number; readonly ofAll: number },
+  mostOfAll: number | undefined,
+): void {
+  const { target, lifted, clock, events } = context;
+  const refuse = (limit: string, error: LazysshError): never => {
+    events.emit({ type: "limit.reached", target: target.name, limit, reason: error.message });
+    throw error;
+  };
+  const left = budgetLeft(context);
+  if (left !== undefined && left <= 0) refuse("budget", overBudget(context));
+  if (lifted.until > clock.now()) return;
+  const { maxMachines: most } = target;
+  if (most !== undefined && exist.ofTarget >= most) {
+    refuse("max_machines", tooMany(target.name, most, "this target"));
+  }
+  if (mostOfAll !== undefined && exist.ofAll >= mostOfAll) {
+    refuse("max_machines", tooMany(target.name, mostOfAll, "all targets together"));
+  }
+}
+
+function tooMany(name: string, most: number, of: string): LazysshError {
+  const exist = most === 1 ? "1 machine" : `${most} machines`;
+  return new LazysshError(
+    "LIMIT_REACHED",
+    `${name}: ${exist} of ${of} there ${most === 1 ? "is" : "are"} already, and max_machines allows no more: try again ` +
+      `when one has ended; "lazyssh start ${name} --lift" on the jump host lifts that for today`,
+  );
+}

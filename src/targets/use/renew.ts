@@ -1,0 +1,43 @@
+import { asLazysshError } from "../../util/errors.ts";
+import type { MachineContext } from "../context.ts";
+import { LEASE_MS, leaseNote, NOTE, noteTime, RENEW_MS } from "../group/notes.ts";
+
+/**
+ * Says on the machine, again and again, that it is still needed; a dead man's switch in the guest, the other servers of the group
+ * and a cron job that clears up go by it. Ends when the signal aborts.
+ *
+ * A failure is told and the next turn waited for: several may fail before the note runs out.
+ */
+export async function renew(context: MachineContext, id: string, signal: AbortSignal): Promise<void> {
+  const { provider, clock, events, target, server, group } = context;
+  let forbidden = false;
+  for (let attempt = 1; !signal.aborted && !forbidden; attempt++) {
+    const until = noteTime(clock.now() + LEASE_MS);
+    const notes = { [NOTE.expires]: until, ...(group !== undefined && { [leaseNote(server)]: until }) };
+    try {
+      await provider.annotate(id, notes, signal);
+      attempt = 0;
+    } catch (cause) {
+      if (signal.aborted) return;
+      const { code, message } = asLazysshError(cause);
+      forbidden = code === "NOT_PERMITTED";
+      if (forbidden) {
+        const reason = `${target.name}: machine ${id} cannot be marked as needed: ${message}`;
+        events.emit({ type: "server.warning", reason });
+      } else {
+        const step = "say that the machine is needed";
+        events.emit({
+          type: "machine.retry",
+          target: target.name,
+          machine: id,
+          step,
+          attempt,
+          code,
+          reason: message,
+          waitMs: RENEW_MS,
+        });
+      }
+    }
+    await clock.sleep(RENEW_MS, signal).catch(() => undefined);
+  }
+}
