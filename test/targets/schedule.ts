@@ -277,7 +277,7 @@ export async function play(
   for (const one of servers) one.leaveAll();
   const settled = () =>
     cloud.running.length === 0 &&
-    (stopMode === "stop" || cloud.volumeFree) &&
+    (stopMode === "stop" || (cloud.volumeFree && cloud.resting.length === 0)) &&
     [...present].every(({ journal, unanswered }) => journal.records.size === 0 && unanswered === 0);
   await clock.until(settled, 1_800_000);
   holds();

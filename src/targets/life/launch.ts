@@ -1,31 +1,21 @@
 import { type Deadline, deadline } from "../../util/deadline.ts";
 import { formatDuration } from "../../util/duration.ts";
 import { asLazysshError, LazysshError, messageOf } from "../../util/errors.ts";
-import { persist } from "../../util/retry.ts";
-import { isTogether, type MachineContext } from "../context.ts";
+import type { MachineContext } from "../context.ts";
 import { endLaunch } from "../end/end.ts";
-import type { LaunchRecord } from "../found/journal.ts";
-import { LEASE_MS, NOTE, noteTime } from "../group/notes.ts";
-import { nextGeneration, takeShare, theOne, tokenOf } from "../group/together.ts";
-import { existing } from "../start/existing.ts";
-import { type Ordered, order } from "../start/order.ts";
+import { boot, create, prepare } from "../start/begin.ts";
 import { assertAlive, type StepContext } from "../start/step-context.ts";
-import { answering, attached, booted, volumesFree } from "../start/steps.ts";
-import { renew } from "../use/renew.ts";
+import { answering, attached, booted } from "../start/steps.ts";
 import { lookAfter } from "../use/serve.ts";
+import { Identity, type IdentityOptions } from "./identity.ts";
 import type { Effect, UntimedEvent } from "./state.ts";
 
 /** The effects that belong to one launch. */
 export type LaunchEffect = Extract<Effect, { launch: number }>;
 
 /** What a launch is told by those who know more of its machine's users. */
-export interface LaunchOptions {
+export interface LaunchOptions extends IdentityOptions {
   readonly context: MachineContext;
-  readonly number: number;
-  readonly token: string;
-  readonly machine: string | undefined;
-  /** It was found, not ordered: by an earlier run, or another server. */
-  readonly found: boolean;
   readonly report: (event: UntimedEvent) => void;
   readonly traffic: () => number;
   readonly keptByConnections: () => boolean;
@@ -37,21 +27,13 @@ export interface LaunchOptions {
  * reports how they ended. Exactly one of its steps runs at a time; what it holds is of no use to the next launch.
  */
 export class Launch {
-  token: string;
-  /** The cloud's id, once known. */
-  machine: string | undefined;
-  readonly startedAt: number;
   readonly #options: LaunchOptions;
   readonly #context: MachineContext;
-  readonly #number: number;
+  readonly #identity: Identity;
   readonly #report: (event: UntimedEvent) => void;
   #host: string | undefined;
   #greets = false;
   #readyAt: number | undefined;
-  /** There before this launch: its start is a look at what it does, and its share is to be taken. */
-  #found: boolean;
-  /** Volumes may be attached, so that it is shut down in order. */
-  #mayHoldVolumes: boolean;
   /** What it is waiting for, for people. */
   waitingFor: string | undefined;
   /** Ends the running step or timer; a new one after each use. */
@@ -60,16 +42,23 @@ export class Launch {
   readonly #renewing = new AbortController();
 
   constructor(options: LaunchOptions) {
-    const { context, number, token, machine, found, report } = options;
+    const { context, report } = options;
     this.#options = options;
     this.#context = context;
-    this.#number = number;
-    this.token = token;
-    this.machine = machine;
-    this.#found = found;
-    this.#mayHoldVolumes = found;
+    this.#identity = new Identity(context, options);
     this.#report = report;
-    this.startedAt = context.clock.now();
+  }
+
+  get token(): string {
+    return this.#identity.token;
+  }
+
+  get machine(): string | undefined {
+    return this.#identity.machine;
+  }
+
+  get startedAt(): number {
+    return this.#identity.startedAt;
   }
 
   get host(): string | undefined {
@@ -87,7 +76,7 @@ export class Launch {
         return;
       case "prepare":
         this.#arm("it could not be started");
-        this.#step((step) => this.#prepare(step));
+        this.#step((step) => prepare(step, this.#context, this.#identity));
         return;
       case "create":
         this.#arm("it was not ready");
@@ -98,7 +87,7 @@ export class Launch {
         this.#step((step) => this.#boot(step, effect.machine));
         return;
       case "attach":
-        this.#mayHoldVolumes = true;
+        this.#identity.mayHoldVolumes = true;
         this.#step(async (step) => {
           await attached(step, effect.machine);
           return { type: "attached", launch: this.#number };
@@ -139,127 +128,24 @@ export class Launch {
     return undefined;
   }
 
-  /** Nothing exists yet that is this launch's: either a machine that is there is joined, or one is to be ordered. */
-  async #prepare(step: StepContext): Promise<UntimedEvent> {
-    const machine = await existing(step, this.#context);
-    if (!machine) {
-      await volumesFree(step);
-      return { type: "prepared", launch: this.#number };
-    }
-    this.token = machine.token ?? machine.id;
-    this.machine = machine.id;
-    this.#found = true;
-    this.#mayHoldVolumes = true;
-    this.#context.events.emit({ type: "machine.joined", target: this.#name, machine: machine.id });
-    return { type: "joined", launch: this.#number, machine: machine.id };
-  }
-
   async #create(step: StepContext): Promise<UntimedEvent> {
-    const { journal, group, memory, clock, target, meter } = this.#context;
-    const together = isTogether(this.#context);
-    const notes: Record<string, string> = {
-      [NOTE.expires]: noteTime(clock.now() + target.bootTimeoutMs + LEASE_MS),
-    };
-    const generation = nextGeneration(memory.generation, clock.now());
-    if (together && group !== undefined) {
-      this.token = tokenOf(group, target.name, generation);
-      notes[NOTE.generation] = String(generation);
-    }
-    await journal.write(this.#record());
-    this.#waiting("the cloud's answer to the order of a machine");
     const overdue = this.#deadline?.signal;
     const tell = () =>
       this.#report({ type: "overdue", launch: this.#number, error: asLazysshError(overdue?.reason) });
     overdue?.addEventListener("abort", tell, { once: true });
-    const ordered = await order(step, { token: this.token, notes });
-    overdue?.removeEventListener("abort", tell);
-    // A number that made no machine is used again: it is what keeps two servers from making two.
-    if (!("error" in ordered) || isSpent(ordered)) memory.generation = generation;
-    if (together && isSpent(ordered)) {
-      // Another server's start, over already. The next look, and the next number, will do.
-      await this.#forget();
-      await clock.sleep(SPENT_MS, this.#context.signal);
-      return { type: "missed", launch: this.#number };
+    try {
+      return await create(step, this.#context, this.#identity);
+    } finally {
+      overdue?.removeEventListener("abort", tell);
     }
-    if ("error" in ordered) {
-      const { error, exists } = ordered;
-      if (exists === "no") await this.#forget();
-      return { type: "failed", launch: this.#number, error, exists };
-    }
-    this.machine = ordered.machine.id;
-    meter.begin(target.name, this.token, clock.now());
-    // The token alone finds the machine again, so a full disk is no reason to give it up now.
-    await journal.write(this.#record()).catch((error: unknown) => this.#warn(messageOf(error)));
-    return { type: "created", launch: this.#number, machine: this.machine };
   }
 
   async #boot(step: StepContext, machine: string): Promise<UntimedEvent> {
-    const { journal, meter, target, clock } = this.#context;
-    if (this.#found) {
-      await journal.write(this.#record());
-      meter.begin(target.name, this.token, clock.now());
-    }
-    const sharing = isTogether(this.#context) ? this.#share(step, machine) : Promise.resolve(true);
-    void renew(this.#context, machine, this.#renewing.signal);
-    try {
-      const booting = this.#found ? this.#wake(step, machine) : Promise.resolve();
-      const up = booting.then(() => booted(step, machine));
-      const [mine, host] = await Promise.all([sharing, up]);
-      if (!mine) return this.#missed();
-      this.#host = host;
-    } catch (error) {
-      // What was there before may go at any time; that is no reason to refuse those who wait.
-      const died = error instanceof LazysshError && error.code === "MACHINE_DIED";
-      if (this.#found && died) return this.#missed();
-      throw error;
-    }
-    return { type: "booted", launch: this.#number };
-  }
-
-  /** Whether the machine is one that this server may use: nobody is ending it, and it is the one that all use. */
-  async #share(step: StepContext, machine: string): Promise<boolean> {
-    const { provider, server, target, discard } = this.#context;
-    const shared = await persist({
-      clock: step.clock,
-      signal: step.signal,
-      interval: () => 1_000,
-      onRetry: (failure) => step.retrying("take a share in the machine", failure),
-      attempt: async (signal) => {
-        const mine = await takeShare({ ...step, signal }, server, machine);
-        const listed = mine ? await provider.list(signal) : [];
-        return { mine, runs: listed.filter((one) => one.target === target.name && isUp(one.phase)) };
-      },
-    });
-    if (!shared.mine) return false;
-    const one = theOne(shared.runs);
-    if (one === undefined || one.id === machine || !shared.runs.some(({ id }) => id === machine)) return true;
-    // Two were started at once, against all odds; every server chooses the same of them.
-    discard({ token: this.token, machine });
-    return false;
-  }
-
-  async #missed(): Promise<UntimedEvent> {
+    this.#host = await boot(step, this.#context, this.#identity, machine, this.#renewing.signal);
+    if (this.#host !== undefined) return { type: "booted", launch: this.#number };
     this.#renewing.abort("missed");
-    await this.#forget();
-    this.#context.meter.end(this.token, this.#context.clock.now());
+    await this.#identity.forget();
     return { type: "missed", launch: this.#number };
-  }
-
-  /** A machine at rest is started; one that is on its way to rest, when it has got there. */
-  async #wake(step: StepContext, machine: string): Promise<void> {
-    const { provider, target } = this.#context;
-    if (target.stopMode === "terminate") return;
-    await persist({
-      clock: step.clock,
-      signal: step.signal,
-      interval: () => 500,
-      onRetry: (failure) => step.retrying("start the machine that rests", failure),
-      attempt: async (signal) => {
-        const { phase } = await provider.describe(machine, signal);
-        if (phase === "resting") await provider.start(machine, signal);
-        return phase === "stopping" ? undefined : true;
-      },
-    });
   }
 
   #watch(machine: string, readyAt: number): void {
@@ -283,13 +169,12 @@ export class Launch {
       machine,
       token: this.token,
       failed,
-      mayHoldVolumes: this.#mayHoldVolumes,
+      mayHoldVolumes: this.#identity.mayHoldVolumes,
       waiting: this.#waiting,
-      warning: (what: string) => this.#warn(what),
+      warning: (what: string) => this.#identity.warn(what),
     };
     if (!(await endLaunch(this.#context, ending))) return; // the journal remembers
-    this.#context.meter.end(this.token, this.#context.clock.now());
-    await this.#forget();
+    await this.#identity.forget();
     this.#report({ type: "stopped", launch: this.#number });
   }
 
@@ -307,7 +192,8 @@ export class Launch {
   #background(run: (step: StepContext) => Promise<UntimedEvent>): void {
     const { signal } = this.#steps;
     void run(this.#stepContext(signal)).then(this.#report, (error: unknown) => {
-      if (!signal.aborted) this.#warn(`the machine is not looked after any more: ${messageOf(error)}`);
+      if (!signal.aborted)
+        this.#identity.warn(`the machine is not looked after any more: ${messageOf(error)}`);
     });
   }
 
@@ -361,38 +247,11 @@ export class Launch {
     this.#deadline = undefined;
   }
 
-  #record(): LaunchRecord {
-    return {
-      token: this.token,
-      target: this.#name,
-      machine: this.machine,
-      startedAt: new Date(this.startedAt).toISOString(),
-    };
-  }
-
-  async #forget(): Promise<void> {
-    // A record that stays is looked up again at the next start, and found to be of a machine long gone.
-    await this.#context.journal.forget(this.token).catch((error: unknown) => this.#warn(messageOf(error)));
-  }
-
-  #warn(reason: string): void {
-    this.#context.events.emit({ type: "server.warning", reason: `${this.#name}: ${reason}` });
+  get #number(): number {
+    return this.#identity.number;
   }
 
   get #name(): string {
     return this.#context.target.name;
   }
-}
-
-/** Before another look, so that a cloud that is behind with its lists is not asked without a pause. */
-const SPENT_MS = 500;
-
-/** Whether the order named a machine of the past. */
-function isSpent(ordered: Ordered): boolean {
-  if ("error" in ordered) return ordered.error.code === "MACHINE_DIED";
-  return !isUp(ordered.machine.phase);
-}
-
-function isUp(phase: string): boolean {
-  return phase === "pending" || phase === "running";
 }

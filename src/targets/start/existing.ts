@@ -3,7 +3,7 @@ import { growingInterval, persist } from "../../util/retry.ts";
 import { isTogether, type MachineContext } from "../context.ts";
 import { generationOf } from "../group/notes.ts";
 import { theOne } from "../group/together.ts";
-import type { StepContext } from "./step-context.ts";
+import { isUp, type StepContext } from "./step-context.ts";
 
 /** A machine of the target that is there already and may be used; undefined: one has to be ordered. */
 export async function existing(
@@ -24,7 +24,7 @@ export async function existing(
       for (const { notes } of own) {
         surroundings.memory.generation = Math.max(surroundings.memory.generation, generationOf(notes));
       }
-      const runs = own.filter(({ phase }) => phase === "pending" || phase === "running");
+      const runs = own.filter(isUp);
       const one = together ? theOne(runs) : undefined;
       if (one) return { one };
       const ending = own.find(({ phase }) => phase === "stopping");

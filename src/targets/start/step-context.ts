@@ -26,3 +26,8 @@ export function assertAlive(target: MachineTarget, machine: Machine): void {
   const why = machine.reason === undefined ? "" : `: ${machine.reason}`;
   throw new LazysshError("MACHINE_DIED", `${target.name}: machine ${machine.id} ${how}${why}`);
 }
+
+/** Whether it costs machine time, and is not on its way out. */
+export function isUp({ phase }: Pick<Machine, "phase">): boolean {
+  return phase === "pending" || phase === "running";
+}
