@@ -14,8 +14,14 @@ interface SimMachine {
   readonly id: string;
   readonly token: string;
   readonly alternative: number;
+  readonly launchedAt: number;
+  /** When it was last started. */
   createdAt: number;
   notes: Record<string, string>;
+  /** What its notes were before, and until when. */
+  readonly notesBefore: { readonly until: number; readonly notes: Record<string, string> }[];
+  /** When it was started again, if it was, and what it looked like before. */
+  readonly runsBefore: { readonly until: number; readonly createdAt: number; readonly restedAt: number }[];
   notice: string | undefined;
   /** When it was asked to rest. */
   restedAt: number | undefined;
@@ -49,6 +55,8 @@ export class SimProvider implements Provider {
   endMs = 1_000;
   detachMs = 1_000;
   canRest = true;
+  /** How far the next look is behind the truth, in milliseconds. */
+  lagMs = 0;
   /** Whether what is gone is still listed. */
   listsGone = true;
   /** Every order makes a machine, as if tokens were not known. */
@@ -84,8 +92,9 @@ export class SimProvider implements Provider {
   }
 
   async volumesFree(): Promise<Progress> {
+    const lag = this.#lag();
     await this.#call("volumesFree");
-    const holder = this.#holder();
+    const holder = this.#holder(this.#clock.now() - lag);
     return holder ? { done: false, waitingFor: `vol-1 is in-use by ${holder.id}` } : { done: true };
   }
 
@@ -99,8 +108,11 @@ export class SimProvider implements Provider {
         id: `i-${this.machines.length + 1}`,
         token,
         alternative,
+        launchedAt: this.#clock.now(),
         createdAt: this.#clock.now(),
         notes: { ...notes },
+        notesBefore: [],
+        runsBefore: [],
         notice: undefined,
         restedAt: undefined,
         endedAt: undefined,
@@ -115,14 +127,21 @@ export class SimProvider implements Provider {
   }
 
   async find(token: string): Promise<Machine | undefined> {
+    const lag = this.#lag();
     await this.#call("find");
-    const machine = this.machines.find((known) => known.token === token);
-    return machine && this.#view(machine);
+    const at = this.#clock.now() - lag;
+    const machine = this.machines.find((known) => known.token === token && known.launchedAt <= at);
+    return machine && this.#view(machine, at);
   }
 
   async describe(id: string): Promise<Machine> {
+    const lag = this.#lag();
     await this.#call("describe");
-    return this.#view(this.#find(id));
+    const at = this.#clock.now() - lag;
+    const machine = this.#find(id);
+    if (machine.launchedAt > at)
+      throw new LazysshError("MACHINE_NOT_FOUND", `no ${id} yet`, { retryable: true });
+    return this.#view(machine, at);
   }
 
   async attach(id: string): Promise<Progress> {
@@ -138,6 +157,8 @@ export class SimProvider implements Provider {
     await this.#call("start");
     const machine = this.#find(id);
     if (this.#phase(machine) !== "resting") return;
+    const { createdAt, restedAt = 0 } = machine;
+    machine.runsBefore.push({ until: this.#clock.now(), createdAt, restedAt });
     machine.restedAt = undefined;
     machine.createdAt = this.#clock.now();
     this.#countRunning();
@@ -152,6 +173,7 @@ export class SimProvider implements Provider {
   async annotate(id: string, notes: Readonly<Record<string, string | undefined>>): Promise<void> {
     await this.#call("annotate");
     const machine = this.#find(id);
+    machine.notesBefore.push({ until: this.#clock.now(), notes: { ...machine.notes } });
     for (const [key, value] of Object.entries(notes)) {
       if (value === undefined) delete machine.notes[key];
       else machine.notes[key] = value;
@@ -207,24 +229,36 @@ export class SimProvider implements Provider {
     return machine;
   }
 
-  #holder(): SimMachine | undefined {
-    return this.machines.find((machine) => this.#holds(machine));
+  #lag(): number {
+    const lag = this.lagMs;
+    this.lagMs = 0;
+    return lag;
   }
 
-  #holds({ attached, endedAt }: SimMachine): boolean {
-    return attached && (endedAt === undefined || this.#clock.now() < endedAt + this.endMs + this.detachMs);
+  #holder(at?: number): SimMachine | undefined {
+    return this.machines.find((machine) => this.#holds(machine, at));
   }
 
-  #phase({ createdAt, restedAt, endedAt }: SimMachine): MachinePhase {
-    const now = this.#clock.now();
-    if (endedAt !== undefined) return now < endedAt + this.endMs ? "stopping" : "gone";
-    if (restedAt !== undefined) return now < restedAt + this.restMs ? "stopping" : "resting";
-    return now < createdAt + this.pendingMs ? "pending" : "running";
+  #holds({ attached, endedAt }: SimMachine, at = this.#clock.now()): boolean {
+    return attached && (endedAt === undefined || at < endedAt + this.endMs + this.detachMs);
   }
 
-  #view(machine: SimMachine): Machine {
-    const phase = this.#phase(machine);
-    const { id, token, reason, notes, notice, createdAt } = machine;
+  #phase(machine: SimMachine, at = this.#clock.now()): MachinePhase {
+    const { endedAt } = machine;
+    const { createdAt, restedAt } = machine.runsBefore.find(({ until }) => at < until) ?? machine;
+    if (endedAt !== undefined && at >= endedAt) {
+      // What is at rest has nothing left to be shut down.
+      const rested = restedAt !== undefined && endedAt >= restedAt + this.restMs;
+      return !rested && at < endedAt + this.endMs ? "stopping" : "gone";
+    }
+    if (restedAt !== undefined && at >= restedAt) return at < restedAt + this.restMs ? "stopping" : "resting";
+    return at < createdAt + this.pendingMs ? "pending" : "running";
+  }
+
+  #view(machine: SimMachine, at = this.#clock.now()): Machine {
+    const phase = this.#phase(machine, at);
+    const { id, token, reason, notice, createdAt } = machine;
+    const { notes } = machine.notesBefore.find(({ until }) => at < until) ?? machine;
     return {
       id,
       phase,

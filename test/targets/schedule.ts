@@ -100,6 +100,8 @@ export interface PlayOptions {
   readonly sabotage?: (provider: Provider) => Provider;
 }
 
+const MOST_BEHIND_MS = 1_900;
+
 const never = () => new Promise<never>(() => undefined);
 
 /** Plays a schedule to its end, and then lets the sun shine: nothing may be left, and nothing may have gone wrong on the way. */
@@ -117,6 +119,8 @@ export async function play(
     intercept(provider, async (name, call) => {
       const kinds = possible[name];
       if (!kinds) return call();
+      // Lists of EC2 may be behind, by less than what is waited for between a note and a look at those of others.
+      if (roll() * 200 < percent) cloud.lagMs = Math.floor(roll() * MOST_BEHIND_MS);
       const bad = roll() * 100 < percent;
       const kind = kinds[Math.floor(roll() * kinds.length)] ?? "internal";
       const after = roll() < 0.5 && !["capacity", "notFound", "throttled"].includes(kind);
@@ -154,7 +158,7 @@ export async function play(
     #watched(provider: Provider): Provider {
       return intercept(provider, async (name, call, [id]) => {
         const ends = name === "rest" || name === "destroy";
-        const used = servers.some((other) => other !== this && other.leases.size > 0);
+        const used = servers.some((other) => other !== this && present.has(other) && other.uses(id));
         if (ends && used && cloud.running.some((machine) => machine.id === id)) endedUnderOthers += 1;
         return call();
       });
@@ -172,6 +176,12 @@ export async function play(
         provider: mortal(weather(this.#watched(sabotage(provider)))),
         journal: mortal<Journal>(this.journal),
       });
+    }
+
+    uses(id: unknown): boolean {
+      const machines = this.fleet.status().flatMap((target) => target.machines);
+      const its = machines.filter(({ machine }) => machine === id);
+      return its.some(({ leases }) => leases.some(({ status }) => status === "held"));
     }
 
     /** With everything it had promised to anybody. */

@@ -122,12 +122,15 @@ async function shutDown(
     try {
       const machine = await provider.describe(id, signal);
       notFoundSince = undefined;
-      if (machine.phase === "resting") return "rests";
-      if (machine.phase === "gone" || (machine.phase === "pending" && plan.mode === "terminate"))
-        return "not";
-      if (machine.phase === "running") {
-        if (!prepared && machine.address !== undefined) await plan.before?.(id, machine.address);
-        prepared = true;
+      // One that was just started may still be told to rest; asked to, it does.
+      if (machine.phase === "resting" && askedAt !== undefined) return "rests";
+      if (machine.phase === "gone") return "not";
+      // One that boots is waited for: what the cloud tells may be behind, and a volume in use already.
+      if (machine.phase === "running" || machine.phase === "resting") {
+        if (!prepared && machine.address !== undefined) {
+          await plan.before?.(id, machine.address);
+          prepared = true;
+        }
         if (askedAt === undefined || clock.now() - askedAt >= REPEAT_MS) {
           if (!(await mayEnd())) return "left";
           await provider.rest(id, { hibernate: plan.mode === "hibernate" }, signal);

@@ -1,5 +1,4 @@
 import { LazysshError, messageOf } from "../../util/errors.ts";
-import { persist } from "../../util/retry.ts";
 import { isTogether, type MachineContext } from "../context.ts";
 import { LEASE_MS, NOTE, noteTime } from "../group/notes.ts";
 import { nextGeneration, tokenOf } from "../group/together.ts";
@@ -100,32 +99,24 @@ export async function boot(
   }
   void renew(context, machine, renewing);
   const sharing = isTogether(context) ? share(step, context, identity, machine) : Promise.resolve(true);
-  const waking = found ? wake(step, machine) : Promise.resolve();
   try {
-    const [mine, host] = await Promise.all([sharing, waking.then(() => booted(step, machine))]);
+    const [mine, host] = await Promise.all([sharing, booted(step, machine)]);
     return mine ? host : undefined;
   } catch (error) {
     // What was there before may go at any time; that is no reason to refuse those who wait.
-    if (found && error instanceof LazysshError && error.code === "MACHINE_DIED") return undefined;
+    if (found && isDeath(error) && (isTogether(context) || (await isGone(step, machine)))) return undefined;
     throw error;
   }
 }
 
-/** A machine at rest is started; one that is on its way to rest, when it has got there. */
-async function wake(
-  { provider, target, clock, signal, retrying }: StepContext,
-  machine: string,
-): Promise<void> {
-  if (target.stopMode === "terminate") return;
-  await persist({
-    clock,
-    signal,
-    interval: () => 500,
-    onRetry: (failure) => retrying("start the machine that rests", failure),
-    attempt: async (attemptSignal) => {
-      const { phase } = await provider.describe(machine, attemptSignal);
-      if (phase === "resting") await provider.start(machine, attemptSignal);
-      return phase === "stopping" ? undefined : true;
-    },
-  });
+function isDeath(error: unknown): boolean {
+  return error instanceof LazysshError && error.code === "MACHINE_DIED";
+}
+
+/** Whether there is nothing left to be ended. */
+async function isGone({ provider, signal }: StepContext, machine: string): Promise<boolean> {
+  return provider.describe(machine, signal).then(
+    ({ phase }) => phase === "gone",
+    () => false,
+  );
 }

@@ -16,7 +16,7 @@ export function volumesFree(context: StepContext): Promise<void> {
   return progressed(context, "look at the volumes", volumeInterval, ask);
 }
 
-/** Resolves with the machine's address when it runs and has one. */
+/** Resolves with the machine's address when it runs and has one. Where machines rest, one that does is started. */
 export async function booted(context: StepContext, id: string): Promise<string> {
   const { target, provider, clock, signal } = context;
   let runningSince: number | undefined;
@@ -29,6 +29,11 @@ export async function booted(context: StepContext, id: string): Promise<string> 
       const machine = await unlessNotFound(provider.describe(id, attemptSignal));
       context.waiting(`machine ${id} is ${machine?.phase ?? "not listed yet"}`);
       if (!machine || machine.phase === "pending") return undefined;
+      if (target.stopMode !== "terminate") {
+        // Whatever it was told to do last, it is to run now. What is seen may be behind: being started twice is harmless.
+        if (machine.phase === "resting") await provider.start(id, attemptSignal);
+        if (machine.phase === "resting" || machine.phase === "stopping") return undefined;
+      }
       assertAlive(target, machine);
       if (machine.address !== undefined) return machine.address;
       runningSince ??= clock.now();

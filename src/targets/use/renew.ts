@@ -2,6 +2,9 @@ import { asLazysshError } from "../../util/errors.ts";
 import type { MachineContext } from "../context.ts";
 import { LEASE_MS, leaseNote, NOTE, noteTime, RENEW_MS } from "../group/notes.ts";
 
+/** After a failure it is tried again sooner: the note must not run out while the machine is used. */
+const AGAIN_MS = 10_000;
+
 /**
  * Says on the machine, again and again, that it is still needed; a dead man's switch in the guest, the other servers of the group
  * and a cron job that clears up go by it. Ends when the signal aborts.
@@ -12,6 +15,7 @@ export async function renew(context: MachineContext, id: string, signal: AbortSi
   const { provider, clock, events, target, server, group } = context;
   let forbidden = false;
   for (let attempt = 1; !signal.aborted && !forbidden; attempt++) {
+    let waitMs = RENEW_MS;
     const until = noteTime(clock.now() + LEASE_MS);
     const notes = { [NOTE.expires]: until, ...(group !== undefined && { [leaseNote(server)]: until }) };
     try {
@@ -25,6 +29,7 @@ export async function renew(context: MachineContext, id: string, signal: AbortSi
         const reason = `${target.name}: machine ${id} cannot be marked as needed: ${message}`;
         events.emit({ type: "server.warning", reason });
       } else {
+        waitMs = AGAIN_MS;
         const step = "say that the machine is needed";
         events.emit({
           type: "machine.retry",
@@ -34,10 +39,10 @@ export async function renew(context: MachineContext, id: string, signal: AbortSi
           attempt,
           code,
           reason: message,
-          waitMs: RENEW_MS,
+          waitMs,
         });
       }
     }
-    await clock.sleep(RENEW_MS, signal).catch(() => undefined);
+    await clock.sleep(waitMs, signal).catch(() => undefined);
   }
 }
