@@ -164,6 +164,21 @@ describe("fleet", () => {
     expect(cloud.machines).toHaveLength(2);
   });
 
+  it("notices within 15 s that a port does not answer any more, however lately something moved", async () => {
+    for (let lately = 0; lately <= 10_000; lately += 500) {
+      const { ask, clock, seen, port } = world();
+      const asked = ask();
+      await clock.until(() => asked.settled, 10_000);
+      let bytes = 0;
+      asked.lease?.carries(() => bytes);
+      await clock.advance(lately);
+      bytes += 1;
+      port.answers = false;
+      await clock.until(() => seen.some(({ type }) => type === "machine.unfit"), 15_000);
+      asked.lease?.release();
+    }
+  });
+
   it("stops a machine that has served for its max_lifetime, and tells who uses it", async () => {
     const { ask, clock, cloud, quiet } = world({ maxLifetimeMs: 3_600_000, lingerMs: 600_000 });
     const asked = ask();
