@@ -52,6 +52,8 @@ export class Launch {
   #found: boolean;
   /** Volumes may be attached, so that it is shut down in order. */
   #mayHoldVolumes: boolean;
+  /** It was seen to have died, and that was told. */
+  #diedInUse = false;
   /** What it is waiting for, for people. */
   waitingFor: string | undefined;
   /** Ends the running step or timer; a new one after each use. */
@@ -134,7 +136,9 @@ export class Launch {
     try {
       assertAlive(this.#context.target, await this.#context.provider.describe(machine, signal));
     } catch (error) {
-      if (error instanceof LazysshError && error.code === "MACHINE_DIED") return error;
+      if (!(error instanceof LazysshError) || error.code !== "MACHINE_DIED") return undefined;
+      this.#diedInUse = true;
+      return error;
     }
     return undefined;
   }
@@ -275,11 +279,28 @@ export class Launch {
       keptByConnections,
       clients,
     };
-    this.#background((step) => lookAfter(step, this.#context, served, this.#report));
+    this.#background(async (step) => {
+      const over = await lookAfter(step, this.#context, served, this.#report);
+      this.#diedInUse ||= "error" in over && over.error.code === "MACHINE_DIED";
+      return over;
+    });
+  }
+
+  /**
+   * A machine that goes down ends its connections as if they were over, often before the next look at it. Then it is not needed any more, and
+   * all that would be told of it is that it is ended.
+   */
+  async #tellDeath(machine: string): Promise<void> {
+    if (this.#readyAt === undefined || this.#diedInUse) return;
+    const error = await this.deathOf(machine, this.#context.signal);
+    if (!error) return;
+    const { code, message: reason } = error;
+    this.#context.events.emit({ type: "machine.failed", target: this.#name, machine, code, reason });
   }
 
   async #end(machine: string | undefined, failed: boolean): Promise<void> {
     try {
+      if (machine !== undefined) await this.#tellDeath(machine);
       await endLaunch(this.#context, {
         machine,
         token: this.token,

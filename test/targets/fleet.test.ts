@@ -164,6 +164,28 @@ describe("fleet", () => {
     expect(cloud.machines).toHaveLength(2);
   });
 
+  it("tells of a death also when the connections ended with the machine, before it was looked at again, and once", async () => {
+    const { ask, clock, cloud, seen, quiet } = world();
+    const deaths = () => seen.filter(({ type }) => type === "machine.failed");
+    for (const dies of [false, true]) {
+      const asked = ask();
+      await clock.until(() => asked.settled, 10_000);
+      if (dies) cloud.kill("Client.UserInitiatedShutdown: User initiated shutdown");
+      asked.lease?.release();
+      await clock.until(quiet, 10_000);
+      expect(deaths()).toHaveLength(dies ? 1 : 0);
+    }
+    const reason =
+      "archiver: machine i-2 was terminated: Client.UserInitiatedShutdown: User initiated shutdown";
+    expect(deaths()).toMatchObject([{ machine: "i-2", code: "MACHINE_DIED", reason }]);
+
+    const asked = ask();
+    await clock.until(() => asked.settled, 10_000);
+    cloud.kill("Server.SpotInstanceTermination");
+    await clock.until(() => asked.lease?.signal.aborted === true && quiet(), 15_000);
+    expect(deaths()).toHaveLength(2);
+  });
+
   it("notices within 15 s that a port does not answer any more, however lately something moved", async () => {
     for (let lately = 0; lately <= 10_000; lately += 500) {
       const { ask, clock, seen, port } = world();
