@@ -2,7 +2,7 @@ import { messageOf } from "../util/errors.ts";
 import { beforeStop } from "./before-stop.ts";
 import { isTogether, type MachineContext } from "./context.ts";
 import { NOTE } from "./notes.ts";
-import { type StopContext, stopMachine } from "./stop.ts";
+import { type StopContext, type Stopped, stopMachine } from "./stop.ts";
 import { giveShareBack } from "./together.ts";
 
 export interface Ending {
@@ -17,7 +17,7 @@ export interface Ending {
 }
 
 /** Ends a machine as its target says. Resolves when the cloud has shown it; rejects only when the program gives up waiting. */
-export async function endLaunch(surroundings: MachineContext, ending: Ending): Promise<void> {
+export async function endLaunch(surroundings: MachineContext, ending: Ending): Promise<Stopped> {
   const { provider, clock, signal, target, server, events } = surroundings;
   const { machine, token, failed, mayHoldVolumes, waiting, warning } = ending;
   const context: StopContext = {
@@ -44,13 +44,14 @@ export async function endLaunch(surroundings: MachineContext, ending: Ending): P
     giveBack: together ? (id) => giveShareBack(context, server, id) : undefined,
     before: (id, host) => runBeforeStop(surroundings, { id, host, token, waiting }),
   });
-  if (together && stopped === "gone" && target.stopMode !== "terminate" && machine !== undefined) {
+  if (together && stopped === "rests" && machine !== undefined) {
     // Who starts it again need not wait until the word of its end is too old to mean anything.
     await provider.annotate(machine, { [NOTE.stopping]: undefined }, signal).catch(() => undefined);
   }
   if (stopped === "left") {
     events.emit({ type: "machine.left_to_others", target: target.name, machine: machine ?? token });
   }
+  return stopped;
 }
 
 interface Before {

@@ -13,6 +13,7 @@ import { lookAfter } from "./serve.ts";
 import type { Effect, UntimedEvent } from "./state.ts";
 import { assertAlive, type StepContext } from "./step-context.ts";
 import { answering, attached, booted, volumesFree } from "./steps.ts";
+import type { Stopped } from "./stop.ts";
 import { nextGeneration, takeShare, theOne, tokenOf } from "./together.ts";
 
 /** The effects that belong to one launch. */
@@ -299,9 +300,10 @@ export class Launch {
   }
 
   async #end(machine: string | undefined, failed: boolean): Promise<void> {
+    let stopped: Stopped;
     try {
       if (machine !== undefined) await this.#tellDeath(machine);
-      await endLaunch(this.#context, {
+      stopped = await endLaunch(this.#context, {
         machine,
         token: this.token,
         failed,
@@ -313,7 +315,8 @@ export class Launch {
       return; // the program gives up waiting; the journal remembers
     }
     this.#context.meter.end(this.token, this.#context.clock.now());
-    await this.#forget();
+    if (stopped === "rests") await this.#rests();
+    else await this.#forget();
     this.#report({ type: "stopped", launch: this.#number });
   }
 
@@ -389,6 +392,12 @@ export class Launch {
       machine: this.machine,
       startedAt: new Date(this.startedAt).toISOString(),
     };
+  }
+
+  /** Remembered, so that a later run, whose config may want it no more, looks at what has become of it. */
+  async #rests(): Promise<void> {
+    const record = { ...this.#record(), rests: true };
+    await this.#context.journal.write(record).catch((error: unknown) => this.#warn(messageOf(error)));
   }
 
   async #forget(): Promise<void> {

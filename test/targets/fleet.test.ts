@@ -326,6 +326,38 @@ describe("fleet", () => {
     expect(journal.records.size).toBe(0);
   });
 
+  it("looks at its start at a machine that was left at rest, and ends it when it is not to rest any more", async () => {
+    const { ask, clock, cloud, journal, start } = world({ stopMode: "stop" });
+    const atRest = async () => {
+      const asked = ask();
+      await clock.until(() => asked.settled, 10_000);
+      asked.lease?.release();
+      await clock.until(() => cloud.resting.length === 1, 10_000);
+      await settled();
+    };
+    await atRest();
+    expect([...journal.records.values()]).toMatchObject([{ machine: "i-1", rests: true }]);
+    const successor = start();
+    await successor.recover();
+    await clock.advance(300_000);
+    expect(cloud.resting).toHaveLength(1);
+    const again = ask({ from: successor });
+    await clock.until(() => again.settled, 10_000);
+    expect([...journal.records.values()].map(({ rests }) => rests)).toEqual([undefined]);
+    again.lease?.release();
+    await clock.until(() => cloud.resting.length === 1, 10_000);
+
+    await start(undefined, { stopMode: "terminate" }).recover();
+    await clock.until(() => cloud.resting.length === 0 && cloud.volumeFree, 10_000);
+    await clock.until(() => journal.records.size === 0, 1_000);
+    expect(cloud.machines).toHaveLength(1);
+
+    await atRest();
+    for (const machine of cloud.resting) machine.endedAt = clock.now() - 10_000; // by somebody else
+    await start().recover();
+    await clock.until(() => journal.records.size === 0, 1_000);
+  });
+
   it("ends an adopted machine when nobody comes for it", async () => {
     const { ask, clock, cloud, start, quiet } = world();
     const asked = ask();
