@@ -106,6 +106,19 @@ describe("fleet", () => {
     await clock.until(() => again.lease !== undefined, 10_000);
   });
 
+  it("names all that there was no capacity for when nothing is left to be tried", async () => {
+    const { ask, clock, cloud } = world();
+    cloud.alternatives = ["spot c7g", "spot c6g", "c7g"];
+    cloud.soldOut = new Set([0, 1, 2]);
+    const asked = ask();
+    await clock.until(() => asked.settled, 10_000);
+    expect(asked.error).toMatchObject({
+      code: "NO_CAPACITY",
+      message: "no capacity; nor was there capacity for spot c7g, spot c6g",
+    });
+    expect(cloud.machines).toHaveLength(0);
+  });
+
   it("ends the one machine of an order whose answer was lost, and never orders a second one meanwhile", async () => {
     const { ask, clock, cloud, quiet } = world();
     cloud.lost = () => {
