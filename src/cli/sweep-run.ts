@@ -47,6 +47,12 @@ export async function sweep(this: CliContext, flags: SweepFlags): Promise<void> 
   }
 }
 
+const ENDED = {
+  gone: "is gone",
+  rests: "is stopped, and rests",
+  left: "is used by another server of the group, and left to it",
+};
+
 /** Answers how many could not be ended. */
 async function sweepAll(
   { clock, stdout, stderr }: CliContext,
@@ -80,8 +86,7 @@ async function sweepAll(
         waiting: (what) => stderr.write(`waiting for ${what}\n`),
         failing: (error, remedy) => stderr.write(`${error.message}\nTrying again. By hand: ${remedy}\n`),
       });
-      const how = ended === "left" ? "is used by another server of the group, and left to it" : "is gone";
-      stdout.write(`${own.machine ?? own.token} ${how}\n`);
+      stdout.write(`${own.machine ?? own.token} ${ENDED[ended]}\n`);
     } catch (error) {
       left += 1;
       stderr.write(`lazyssh: ${messageOf(error)}\n`);

@@ -22,8 +22,8 @@ export interface Program extends AsyncDisposable {
   /** Log lines so far. */
   readonly log: LogLine[];
   readonly ended: Promise<Ended>;
-  /** The first log line with this `msg`, now or to come. */
-  logged(msg: string, matches?: (line: LogLine) => boolean): Promise<LogLine>;
+  /** The first log line with this `msg`, now or to come; waits for it as long as `eventually` does. */
+  logged(msg: string, matches?: (line: LogLine) => boolean, timeoutMs?: number): Promise<LogLine>;
   /** SIGTERM, and the end. */
   stop(): Promise<Ended>;
   kill(signal: NodeJS.Signals): void;
@@ -61,16 +61,17 @@ export function startProgram(args: readonly string[], options: ProgramOptions = 
     log,
     ended,
     kill,
-    async logged(msg, matches = () => true) {
+    async logged(msg, matches = () => true, timeoutMs) {
       const over = () => {
         if (child.exitCode !== null)
           throw new Error(`lazyssh ended with ${child.exitCode}:\n${stderr}${stdout}`);
       };
-      return eventually(`a log line ${msg}`, () => {
+      const look = () => {
         const found = log.find((line) => line.msg === msg && matches(line));
         if (!found) over();
         return found;
-      });
+      };
+      return eventually(`a log line ${msg}`, look, timeoutMs);
     },
     async stop() {
       kill("SIGTERM");

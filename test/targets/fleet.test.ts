@@ -106,6 +106,19 @@ describe("fleet", () => {
     await clock.until(() => again.lease !== undefined, 10_000);
   });
 
+  it("names all that there was no capacity for when nothing is left to be tried", async () => {
+    const { ask, clock, cloud } = world();
+    cloud.alternatives = ["spot c7g", "spot c6g", "c7g"];
+    cloud.soldOut = new Set([0, 1, 2]);
+    const asked = ask();
+    await clock.until(() => asked.settled, 10_000);
+    expect(asked.error).toMatchObject({
+      code: "NO_CAPACITY",
+      message: "no capacity; nor was there capacity for spot c7g, spot c6g",
+    });
+    expect(cloud.machines).toHaveLength(0);
+  });
+
   it("ends the one machine of an order whose answer was lost, and never orders a second one meanwhile", async () => {
     const { ask, clock, cloud, quiet } = world();
     cloud.lost = () => {
@@ -162,6 +175,43 @@ describe("fleet", () => {
     const again = ask();
     await clock.until(() => again.lease !== undefined, 20_000);
     expect(cloud.machines).toHaveLength(2);
+  });
+
+  it("tells of a death also when the connections ended with the machine, before it was looked at again, and once", async () => {
+    const { ask, clock, cloud, seen, quiet } = world();
+    const deaths = () => seen.filter(({ type }) => type === "machine.failed");
+    for (const dies of [false, true]) {
+      const asked = ask();
+      await clock.until(() => asked.settled, 10_000);
+      if (dies) cloud.kill("Client.UserInitiatedShutdown: User initiated shutdown");
+      asked.lease?.release();
+      await clock.until(quiet, 10_000);
+      expect(deaths()).toHaveLength(dies ? 1 : 0);
+    }
+    const reason =
+      "archiver: machine i-2 was terminated: Client.UserInitiatedShutdown: User initiated shutdown";
+    expect(deaths()).toMatchObject([{ machine: "i-2", code: "MACHINE_DIED", reason }]);
+
+    const asked = ask();
+    await clock.until(() => asked.settled, 10_000);
+    cloud.kill("Server.SpotInstanceTermination");
+    await clock.until(() => asked.lease?.signal.aborted === true && quiet(), 15_000);
+    expect(deaths()).toHaveLength(2);
+  });
+
+  it("notices within 15 s that a port does not answer any more, however lately something moved", async () => {
+    for (let lately = 0; lately <= 10_000; lately += 500) {
+      const { ask, clock, seen, port } = world();
+      const asked = ask();
+      await clock.until(() => asked.settled, 10_000);
+      let bytes = 0;
+      asked.lease?.carries(() => bytes);
+      await clock.advance(lately);
+      bytes += 1;
+      port.answers = false;
+      await clock.until(() => seen.some(({ type }) => type === "machine.unfit"), 15_000);
+      asked.lease?.release();
+    }
   });
 
   it("stops a machine that has served for its max_lifetime, and tells who uses it", async () => {
@@ -287,6 +337,38 @@ describe("fleet", () => {
     after.lease?.release();
     await clock.until(quiet, 5_000);
     expect(journal.records.size).toBe(0);
+  });
+
+  it("looks at its start at a machine that was left at rest, and ends it when it is not to rest any more", async () => {
+    const { ask, clock, cloud, journal, start } = world({ stopMode: "stop" });
+    const atRest = async () => {
+      const asked = ask();
+      await clock.until(() => asked.settled, 10_000);
+      asked.lease?.release();
+      await clock.until(() => cloud.resting.length === 1, 10_000);
+      await settled();
+    };
+    await atRest();
+    expect([...journal.records.values()]).toMatchObject([{ machine: "i-1", rests: true }]);
+    const successor = start();
+    await successor.recover();
+    await clock.advance(300_000);
+    expect(cloud.resting).toHaveLength(1);
+    const again = ask({ from: successor });
+    await clock.until(() => again.settled, 10_000);
+    expect([...journal.records.values()].map(({ rests }) => rests)).toEqual([undefined]);
+    again.lease?.release();
+    await clock.until(() => cloud.resting.length === 1, 10_000);
+
+    await start(undefined, { stopMode: "terminate" }).recover();
+    await clock.until(() => cloud.resting.length === 0 && cloud.volumeFree, 10_000);
+    await clock.until(() => journal.records.size === 0, 1_000);
+    expect(cloud.machines).toHaveLength(1);
+
+    await atRest();
+    for (const machine of cloud.resting) machine.endedAt = clock.now() - 10_000; // by somebody else
+    await start().recover();
+    await clock.until(() => journal.records.size === 0, 1_000);
   });
 
   it("ends an adopted machine when nobody comes for it", async () => {

@@ -288,7 +288,10 @@ export async function play(
   const settled = () =>
     cloud.running.length === 0 &&
     (stopMode === "stop" || (cloud.volumeFree && cloud.resting.length === 0)) &&
-    [...present].every(({ journal, unanswered }) => journal.records.size === 0 && unanswered === 0);
+    [...present].every(
+      ({ journal, unanswered }) =>
+        [...journal.records.values()].every(({ rests }) => rests) && unanswered === 0,
+    );
   await clock.until(settled, 1_800_000);
   holds();
   expect(cloud.resting.length).toBeLessThanOrEqual(stopMode === "stop" ? 1 : 0);

@@ -4,7 +4,7 @@ import { isTogether, type MachineContext } from "../context.ts";
 import { NOTE } from "../group/notes.ts";
 import { giveShareBack } from "../group/together.ts";
 import { beforeStop } from "./before-stop.ts";
-import { type StopContext, stopMachine } from "./stop.ts";
+import { type StopContext, type Stopped, stopMachine } from "./stop.ts";
 
 export interface Ending {
   /** Undefined while only the launch token is known. */
@@ -18,18 +18,17 @@ export interface Ending {
 }
 
 /**
- * Ends a machine as its target says. Resolves with true when the cloud has shown it, and with false when the program gives up
+ * Ends a machine as its target says. Resolves with what the cloud has shown, and with undefined when the program gives up
  * waiting. Whatever goes wrong, it is tried again.
  */
-export async function endLaunch(surroundings: MachineContext, ending: Ending): Promise<boolean> {
+export async function endLaunch(surroundings: MachineContext, ending: Ending): Promise<Stopped | undefined> {
   const { provider, clock, signal, target, events } = surroundings;
   const { machine, token } = ending;
   for (let attempt = 1; ; attempt++) {
     try {
-      await endOnce(surroundings, ending);
-      return true;
+      return await endOnce(surroundings, ending);
     } catch (error) {
-      if (signal.aborted) return false;
+      if (signal.aborted) return undefined;
       events.emit({
         type: "machine.leak_suspected",
         target: target.name,
@@ -43,7 +42,7 @@ export async function endLaunch(surroundings: MachineContext, ending: Ending): P
   }
 }
 
-async function endOnce(surroundings: MachineContext, ending: Ending): Promise<void> {
+async function endOnce(surroundings: MachineContext, ending: Ending): Promise<Stopped> {
   const { provider, clock, signal, target, server, events } = surroundings;
   const { machine, token, failed, mayHoldVolumes, waiting, warning } = ending;
   const context: StopContext = {
@@ -70,13 +69,14 @@ async function endOnce(surroundings: MachineContext, ending: Ending): Promise<vo
     giveBack: together ? (id) => giveShareBack(context, server, id) : undefined,
     before: (id, host) => runBeforeStop(surroundings, { id, host, token, waiting }),
   });
-  if (together && stopped === "gone" && target.stopMode !== "terminate" && machine !== undefined) {
+  if (together && stopped === "rests" && machine !== undefined) {
     // Who starts it again need not wait until the word of its end is too old to mean anything.
     await provider.annotate(machine, { [NOTE.stopping]: undefined }, signal).catch(() => undefined);
   }
   if (stopped === "left") {
     events.emit({ type: "machine.left_to_others", target: target.name, machine: machine ?? token });
   }
+  return stopped;
 }
 
 interface Before {

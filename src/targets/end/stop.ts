@@ -26,8 +26,8 @@ export interface StopPlan {
   readonly before?: ((id: string, host: string) => Promise<void>) | undefined;
 }
 
-/** `gone`: the cloud has shown it gone, or at rest, as planned; `left`: others need it; `none`: the order made none. */
-export type Stopped = "gone" | "left" | "none";
+/** `gone` or `rests`: the cloud has shown it so; `left`: others need it; `none`: the order made none. */
+export type Stopped = "gone" | "rests" | "left" | "none";
 
 /**
  * A machine whose order got no answer is looked for this long before it is taken as never made. Should the cloud show it
@@ -64,7 +64,7 @@ export async function stopMachine(
   if (!(await mayEnd())) return "left";
   const shut = plan.mode !== "terminate" || plan.orderly ? await shutDown(context, id, plan, mayEnd) : "not";
   if (shut === "left") return "left";
-  if (shut === "rests" && plan.mode !== "terminate") return "gone";
+  if (shut === "rests" && plan.mode !== "terminate") return "rests";
   if ((await end(context, id, mayEnd)) === "left") return "left";
   await volumesReleased(context, id);
   return "gone";

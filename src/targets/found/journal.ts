@@ -12,9 +12,11 @@ export interface LaunchRecord {
   readonly machine: string | undefined;
   /** When it was written, RFC 3339. */
   readonly startedAt: string;
+  /** It was seen at rest, as its target wanted it: nothing is to be done about it as long as that is so. */
+  readonly rests?: boolean;
 }
 
-/** Durable memory of what may be running: a launch is in it from before its order until it is proved gone. */
+/** Durable memory of what may exist: a launch is in it from before its order until it is proved gone. */
 export interface Journal {
   /** @throws LazysshError `INTERNAL` when it cannot be made durable: then nothing may be ordered. */
   write(record: LaunchRecord): Promise<void>;
@@ -74,8 +76,14 @@ function parseRecord(text: string): LaunchRecord | undefined {
     return undefined;
   }
   if (typeof value !== "object" || value === null) return undefined;
-  const { token, target, machine, startedAt } = value as Record<string, unknown>;
+  const { token, target, machine, startedAt, rests } = value as Record<string, unknown>;
   if (typeof token !== "string" || typeof target !== "string" || typeof startedAt !== "string")
     return undefined;
-  return { token, target, startedAt, machine: typeof machine === "string" ? machine : undefined };
+  return {
+    token,
+    target,
+    startedAt,
+    machine: typeof machine === "string" ? machine : undefined,
+    ...(rests === true && { rests }),
+  };
 }

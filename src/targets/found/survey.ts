@@ -47,6 +47,8 @@ export function createSurvey(options: SurveyOptions): Survey {
   const { contexts, clock, events, journal, known, adopt, end } = options;
   /** What earlier runs wrote down, by token, until it is taken up. */
   const left = new Map<string, LaunchRecord>();
+  /** What they left at rest: by token, the target. */
+  const atRest = new Map<string, string>();
   const surveys = new Map<string, Promise<void>>();
   let suspects = new Set<string>();
   let sweeping = false;
@@ -85,7 +87,7 @@ export function createSurvey(options: SurveyOptions): Survey {
     if (known(machine.id, machine.token)) return;
     const found = { token: machine.token ?? record?.token ?? machine.id, machine: machine.id };
     if (mayRest(context, machine)) {
-      void journal.forget(found.token).catch(() => undefined);
+      if (record) void journal.write({ ...record, machine: machine.id, rests: true }).catch(() => undefined);
       return;
     }
     const usable = machine.phase === "pending" || machine.phase === "running";
@@ -94,7 +96,7 @@ export function createSurvey(options: SurveyOptions): Survey {
   };
 
   /** A cloud that refuses to list is no reason to serve nobody: the journal knows by itself what was ordered. */
-  const listed = async (context: MachineContext): Promise<readonly Machine[]> => {
+  const listed = async (context: MachineContext): Promise<readonly Machine[] | undefined> => {
     try {
       return await list(context);
     } catch (error) {
@@ -103,14 +105,18 @@ export function createSurvey(options: SurveyOptions): Survey {
         type: "server.warning",
         reason: `cannot list what runs by its tag: ${messageOf(error)}`,
       });
-      return [];
+      return undefined;
     }
   };
 
   const look = async (context: MachineContext): Promise<void> => {
     const { name } = context.target;
-    for (const machine of await listed(context)) {
-      if (machine.target === name) takeUp(context, machine);
+    const machines = await listed(context);
+    for (const machine of machines ?? []) if (machine.target === name) takeUp(context, machine);
+    for (const [token, target] of atRest) {
+      // Somebody has ended it meanwhile.
+      const isGone = target === name && machines?.every((machine) => machine.token !== token);
+      if (isGone) void journal.forget(token).catch(() => undefined);
     }
     for (const record of [...left.values()].filter(({ target }) => target === name)) {
       left.delete(record.token);
@@ -179,7 +185,10 @@ export function createSurvey(options: SurveyOptions): Survey {
     of,
     async begin() {
       const { records, unreadable } = await journal.read();
-      for (const record of records) left.set(record.token, record);
+      for (const record of records) {
+        if (record.rests) atRest.set(record.token, record.target);
+        else left.set(record.token, record);
+      }
       for (const file of unreadable) {
         const reason = `${file} does not read as the record of a machine, and is left alone: look for machines it may mean`;
         events.emit({ type: "server.warning", reason });

@@ -53,11 +53,11 @@ export interface Sweep {
   /** By the owner tag first, and then the journal. Machines that are gone, or rest as they are to, are not in it. */
   find(): Promise<Swept>;
   /**
-   * Ends one, and resolves when the cloud has shown it gone, or, of a group, when another server needs it after all.
+   * Ends one as its target says, and resolves when the cloud has shown it so, or, of a group, when another server needs it after all.
    *
    * @throws LazysshError `UNKNOWN_TARGET` for an order whose target is not configured any more.
    */
-  end(own: OwnMachine, options: EndOptions): Promise<"gone" | "left">;
+  end(own: OwnMachine, options: EndOptions): Promise<"gone" | "rests" | "left">;
 }
 
 export function createSweep(options: SweepOptions): Sweep {
@@ -95,8 +95,8 @@ export function createSweep(options: SweepOptions): Sweep {
         }
       }
       const tokens = new Set([...own.values(), ...others.values()].map(({ token }) => token));
-      for (const { token, target, machine } of records) {
-        if (!tokens.has(token)) own.set(token, { target, machine, token, phase: "ordered" });
+      for (const { token, target, machine, rests } of records) {
+        if (!rests && !tokens.has(token)) own.set(token, { target, machine, token, phase: "ordered" });
       }
       return { own: [...own.values()], others: [...others.values()] };
     },
@@ -140,8 +140,13 @@ export function createSweep(options: SweepOptions): Sweep {
               )
           : undefined,
       });
-      await journal.forget(token);
-      return stopped === "left" ? "left" : "gone";
+      if (stopped === "rests") {
+        const startedAt = new Date(clock.now()).toISOString();
+        await journal.write({ token, target, machine, startedAt, rests: true });
+      } else {
+        await journal.forget(token);
+      }
+      return stopped === "none" ? "gone" : stopped;
     },
   };
 }

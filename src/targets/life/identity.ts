@@ -1,5 +1,6 @@
 import { messageOf } from "../../util/errors.ts";
 import type { MachineContext } from "../context.ts";
+import type { LaunchRecord } from "../found/journal.ts";
 
 export interface IdentityOptions {
   readonly number: number;
@@ -35,14 +36,25 @@ export class Identity {
 
   /** @throws LazysshError `INTERNAL` when it cannot be made durable: then nothing may be ordered. */
   async write(): Promise<void> {
-    const { journal, target } = this.#context;
+    await this.#context.journal.write(this.#record());
+  }
+
+  /** It costs nothing any more, and is remembered all the same: a later run may have a config that wants it no more. */
+  async rests(): Promise<void> {
+    const { meter, journal, clock } = this.#context;
+    meter.end(this.token, clock.now());
+    const record = { ...this.#record(), rests: true };
+    await journal.write(record).catch((error: unknown) => this.warn(messageOf(error)));
+  }
+
+  #record(): LaunchRecord {
     const { token, machine, startedAt } = this;
-    await journal.write({
+    return {
       token,
-      target: target.name,
+      target: this.#context.target.name,
       machine,
       startedAt: new Date(startedAt).toISOString(),
-    });
+    };
   }
 
   /** From now on it costs machine time. */

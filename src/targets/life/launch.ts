@@ -34,6 +34,8 @@ export class Launch {
   #host: string | undefined;
   #greets = false;
   #readyAt: number | undefined;
+  /** It was seen to have died, and that was told. */
+  #diedInUse = false;
   /** What it is waiting for, for people. */
   waitingFor: string | undefined;
   /** Ends the running step or timer; a new one after each use. */
@@ -123,7 +125,9 @@ export class Launch {
     try {
       assertAlive(this.#context.target, await this.#context.provider.describe(machine, signal));
     } catch (error) {
-      if (error instanceof LazysshError && error.code === "MACHINE_DIED") return error;
+      if (!(error instanceof LazysshError) || error.code !== "MACHINE_DIED") return undefined;
+      this.#diedInUse = true;
+      return error;
     }
     return undefined;
   }
@@ -161,7 +165,23 @@ export class Launch {
       keptByConnections,
       clients,
     };
-    this.#background((step) => lookAfter(step, this.#context, served, this.#report));
+    this.#background(async (step) => {
+      const over = await lookAfter(step, this.#context, served, this.#report);
+      this.#diedInUse ||= "error" in over && over.error.code === "MACHINE_DIED";
+      return over;
+    });
+  }
+
+  /**
+   * A machine that goes down ends its connections as if they were over, often before the next look at it. Then it is not needed any more, and
+   * all that would be told of it is that it is ended.
+   */
+  async #tellDeath(machine: string): Promise<void> {
+    if (this.#readyAt === undefined || this.#diedInUse) return;
+    const error = await this.deathOf(machine, this.#context.signal);
+    if (!error) return;
+    const { code, message: reason } = error;
+    this.#context.events.emit({ type: "machine.failed", target: this.#name, machine, code, reason });
   }
 
   async #end(machine: string | undefined, failed: boolean): Promise<void> {
@@ -173,8 +193,11 @@ export class Launch {
       waiting: this.#waiting,
       warning: (what: string) => this.#identity.warn(what),
     };
-    if (!(await endLaunch(this.#context, ending))) return; // the journal remembers
-    await this.#identity.forget();
+    if (machine !== undefined) await this.#tellDeath(machine);
+    const stopped = await endLaunch(this.#context, ending);
+    if (stopped === undefined) return; // the journal remembers
+    if (stopped === "rests") await this.#identity.rests();
+    else await this.#identity.forget();
     this.#report({ type: "stopped", launch: this.#number });
   }
 

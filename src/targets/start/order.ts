@@ -1,5 +1,5 @@
 import type { Machine, Notes } from "../../providers/index.ts";
-import { asLazysshError, type LazysshError } from "../../util/errors.ts";
+import { asLazysshError, LazysshError } from "../../util/errors.ts";
 import { backoffMs } from "../../util/retry.ts";
 import type { StepContext } from "./step-context.ts";
 
@@ -25,12 +25,20 @@ export async function order(context: StepContext, what: Order): Promise<Ordered>
     }
     tried.push(alternatives[alternative] ?? "");
     const next = alternatives[alternative + 1];
-    if (next === undefined || context.signal.aborted) return ordered;
+    if (next === undefined || context.signal.aborted)
+      return { ...ordered, error: ofAll(ordered.error, tried) };
     // Another server of the group may have got further, with the same token.
     const made = await context.provider.find(what.token, context.signal).catch(() => undefined);
     if (made) return { machine: made };
     context.waiting(`an order of ${next}: there is no capacity for ${tried.join(", ")}`);
   }
+}
+
+/** The last refusal, and what was refused before it. */
+function ofAll(error: LazysshError, tried: readonly string[]): LazysshError {
+  if (tried.length === 1) return error;
+  const message = `${error.message}; nor was there capacity for ${tried.slice(0, -1).join(", ")}`;
+  return new LazysshError(error.code, message, { cause: error, retryable: error.retryable });
 }
 
 /**

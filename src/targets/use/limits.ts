@@ -23,7 +23,7 @@ export function budgetLeft({ target, meter, lifted, clock }: MachineContext): nu
 }
 
 export function overBudget({ target }: MachineContext): LazysshError {
-  const hours = Number(((target.budgetMsPerDay ?? 0) / 3_600_000).toFixed(2));
+  const hours = Number(((target.budgetMsPerDay ?? 0) / 3_600_000).toPrecision(3));
   return new LazysshError(
     "BUDGET_REACHED",
     `${target.name}: its budget of ${hours} hours a day is used up until midnight UTC; ` +
