@@ -165,7 +165,7 @@ export function openChannel(options: ChannelOptions): Channel {
 
   wire.send(message(MSG.CHANNEL_OPEN_CONFIRMATION, client.id, id, window, PACKET));
   const tunnel: Tunnel = createTunnel({ socket, client: clientEnd, clock, lingerMs });
-  lease.carries(() => tunnel.bytesUp + tunnel.bytesDown);
+  lease.carries(() => ({ total: tunnel.bytesUp + tunnel.bytesDown, fromMachine: tunnel.bytesDown }));
   if (lease.signal.aborted) onMachineGone();
   else lease.signal.addEventListener("abort", onMachineGone, { once: true });
   return channel;

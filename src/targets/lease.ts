@@ -8,6 +8,12 @@ export interface Tenant {
   readonly byHand?: boolean;
 }
 
+/** Bytes so far. */
+export interface Traffic {
+  readonly total: number;
+  readonly fromMachine: number;
+}
+
 /**
  * What keeps a machine alive: one for each open or pending channel. Held until released; releasing twice is
  * harmless. The last release starts the linger, and then the stop.
@@ -18,11 +24,11 @@ export interface Lease extends AsyncDisposable {
   /** Aborts, with a `LazysshError` as reason, when the machine is taken away while the lease is held. */
   readonly signal: AbortSignal;
   release(): void;
-  /** Has it count what goes through the connection: `bytes` answers how many have, up to now. */
-  carries(bytes: () => number): void;
+  /** Has it count what goes through the connection: how many bytes have, up to now, in all and from the machine. */
+  carries(traffic: () => Traffic): void;
   /**
-   * Asks at once whether the machine still runs, for when it does not answer. False: it is gone, the lease is over, and a new
-   * `acquire` gets another machine. True when it runs, or when the cloud does not say.
+   * Asks at once whether the machine still runs and answers on its port, for when a connection to it fails. False: a new `acquire`
+   * gets another machine, or this one when it answers again. True when it is well, or when the cloud does not say.
    */
   stillRuns(): Promise<boolean>;
 }

@@ -51,18 +51,18 @@ interface Kind {
   readonly effects: readonly string[];
 }
 
-const always = ["list", "write", "describe", "attach", "annotate", "rest", "forget"];
+const always = ["list", "write", "describe", "attach", "annotate", "rest"];
 
 const kinds: Readonly<Record<string, Kind>> = {
   "a machine that is terminated": {
     target: {},
     server: {},
-    effects: [...always, "volumesFree", "create", "destroy"],
+    effects: [...always, "volumesFree", "create", "destroy", "forget"],
   },
   "a machine of a group of servers": {
     target: {},
     server: { group: "home" },
-    effects: [...always, "volumesFree", "create", "destroy"],
+    effects: [...always, "volumesFree", "create", "destroy", "forget"],
   },
   "a machine that is started again": {
     target: { stopMode: "stop" },
@@ -95,7 +95,10 @@ async function life({ target, server }: Kind, cut?: Cut) {
     await clock.advance(cloud.restMs);
   }
   /** Nothing costs machine time, and no volume is held but by a machine at rest. */
-  const over = () => cloud.running.length === 0 && (rests || cloud.volumeFree) && journal.records.size === 0;
+  const over = () =>
+    cloud.running.length === 0 &&
+    (rests || cloud.volumeFree) &&
+    [...journal.records.values()].every((record) => record.rests);
   const first = w.ask();
   await clock.until(() => first.settled || effects.crashed, 60_000);
   if (!effects.crashed) {

@@ -205,7 +205,7 @@ describe("fleet", () => {
       const asked = ask();
       await clock.until(() => asked.settled, 10_000);
       let bytes = 0;
-      asked.lease?.carries(() => bytes);
+      asked.lease?.carries(() => ({ total: bytes, fromMachine: bytes }));
       await clock.advance(lately);
       bytes += 1;
       port.answers = false;

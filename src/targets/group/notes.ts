@@ -14,6 +14,8 @@ export const NOTE = {
 } as const;
 
 const LEASE = "lease:";
+/** How exact the times are. */
+const SECOND_MS = 1_000;
 
 /** Until when one server of a group needs the machine. */
 export function leaseNote(server: string): string {
@@ -63,10 +65,16 @@ export function stoppingNote(server: string, now: number): string {
 }
 
 /** The other server that is about to end the machine, if any. */
-export function stoppedBy({ notes }: Machine, server: string, now: number): string | undefined {
+export function stoppedBy(
+  { notes, startedAt = 0 }: Machine,
+  server: string,
+  now: number,
+): string | undefined {
   const [who = "", at] = (notes[NOTE.stopping] ?? "").split(" ");
   const since = parseTime(at);
-  return who !== "" && who !== server && since !== undefined && since > now - STOPPING_MS ? who : undefined;
+  // One that was started since then has been stopped.
+  if (since === undefined || since + SECOND_MS <= startedAt) return undefined;
+  return who !== "" && who !== server && since > now - STOPPING_MS ? who : undefined;
 }
 
 /** 0 for a machine without one. */

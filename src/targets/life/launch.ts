@@ -6,7 +6,7 @@ import { endLaunch } from "../end/end.ts";
 import { boot, create, prepare } from "../start/begin.ts";
 import { assertAlive, type StepContext } from "../start/step-context.ts";
 import { answering, attached, booted } from "../start/steps.ts";
-import { lookAfter } from "../use/serve.ts";
+import { knockNow, lookAfter, type Served, wellSoFar } from "../use/serve.ts";
 import { Identity, type IdentityOptions } from "./identity.ts";
 import type { Effect, UntimedEvent } from "./state.ts";
 
@@ -19,6 +19,7 @@ export interface LaunchOptions extends IdentityOptions {
   readonly report: (event: UntimedEvent) => void;
   readonly traffic: () => number;
   readonly keptByConnections: () => boolean;
+  readonly unanswered: () => boolean;
   readonly clients: () => readonly string[];
 }
 
@@ -36,6 +37,7 @@ export class Launch {
   #readyAt: number | undefined;
   /** It was seen to have died, and that was told. */
   #diedInUse = false;
+  #served: Served | undefined;
   /** What it is waiting for, for people. */
   waitingFor: string | undefined;
   /** Ends the running step or timer; a new one after each use. */
@@ -85,7 +87,8 @@ export class Launch {
         this.#step((step) => this.#create(step));
         return;
       case "boot":
-        if (!this.#deadline) this.#arm("it was not ready"); // adopted: there was no order
+        // Where there was no order, the time for it has not begun.
+        if (!this.#deadline || this.#identity.found) this.#arm("it was not ready");
         this.#step((step) => this.#boot(step, effect.machine));
         return;
       case "attach":
@@ -132,6 +135,13 @@ export class Launch {
     return undefined;
   }
 
+  /** Whether it answers on its port, asked now; if not, that is reported. */
+  async answers(signal: AbortSignal): Promise<boolean> {
+    if (!this.#served) return true;
+    const step = this.#stepContext(AbortSignal.any([signal, this.#steps.signal]));
+    return knockNow(step, this.#context, this.#served, this.#report).catch(() => true);
+  }
+
   async #create(step: StepContext): Promise<UntimedEvent> {
     const overdue = this.#deadline?.signal;
     const tell = () =>
@@ -153,9 +163,9 @@ export class Launch {
   }
 
   #watch(machine: string, readyAt: number): void {
-    const { traffic, keptByConnections, clients } = this.#options;
+    const { traffic, keptByConnections, unanswered, clients } = this.#options;
     const host = this.#host ?? "";
-    const served = {
+    const served: Served = {
       launch: this.#number,
       machine,
       host,
@@ -163,8 +173,11 @@ export class Launch {
       readyAt,
       traffic,
       keptByConnections,
+      unanswered,
       clients,
+      health: { ...wellSoFar },
     };
+    this.#served = served;
     this.#background(async (step) => {
       const over = await lookAfter(step, this.#context, served, this.#report);
       this.#diedInUse ||= "error" in over && over.error.code === "MACHINE_DIED";

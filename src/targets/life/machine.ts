@@ -207,10 +207,10 @@ export class MachineDriver {
       host,
       signal: taken.signal,
       release,
-      carries: (bytes) => this.#tenancy.carries(id, bytes),
+      carries: (traffic) => this.#tenancy.carries(id, traffic),
       stillRuns: async () => {
-        await this.#lookNow(signal);
-        return !taken.signal.aborted;
+        const answers = await this.#lookNow(signal);
+        return answers && !taken.signal.aborted;
       },
       [Symbol.asyncDispose]: async () => release(),
     };
@@ -236,13 +236,14 @@ export class MachineDriver {
     waiter.reject(error);
   }
 
-  /** Does what the watch does every few seconds, without waiting for its turn. */
-  async #lookNow(signal: AbortSignal): Promise<void> {
+  /** Does what the watch does every few seconds, without waiting for its turn, and answers whether the machine is well. */
+  async #lookNow(signal: AbortSignal): Promise<boolean> {
     const { state } = this.#model;
-    if (state.kind !== "ready") return;
+    if (state.kind !== "ready") return false;
     const { launch } = state;
     const error = await this.#launch?.deathOf(state.machine, signal);
     if (error) this.#dispatch({ type: "died", launch, error });
+    return !error && (await this.#launch?.answers(signal)) === true;
   }
 
   /** Refuses new leases, takes back those there are, and resolves when nothing exists any more. */
@@ -263,7 +264,8 @@ export class MachineDriver {
     const { model, effects } = transition(before, timed, policyOf(target));
     this.#model = model;
     if (before.state.kind !== model.state.kind) this.#since = timed.at;
-    if ("error" in event && event.type !== "close" && before.state.kind !== "stopping" && model !== before) {
+    const bad = "error" in event && event.type !== "close" && event.type !== "unfit";
+    if (bad && before.state.kind !== "stopping" && model !== before) {
       this.#complain(event.error);
     }
     for (const effect of effects) this.#perform(effect);
@@ -318,6 +320,7 @@ export class MachineDriver {
       report: (event) => this.#dispatch(event),
       traffic: () => tenancy.traffic,
       keptByConnections: () => tenancy.onlyConnections,
+      unanswered: () => tenancy.unanswered,
       clients: () => tenancy.clients,
     });
   }

@@ -87,8 +87,11 @@ export type MachineEvent = { readonly at: number } & (
   | { readonly type: "unfit"; readonly launch: number; readonly error: LazysshError }
   /** Its port answers again. */
   | { readonly type: "fit"; readonly launch: number }
-  /** An unfit machine has been silent for a while: none of its connections moves anything. */
-  | { readonly type: "silent"; readonly launch: number }
+  /**
+   * An unfit machine has been silent for a while: none of its connections moves anything. `unanswered`: none of them has ever had anything
+   * from it.
+   */
+  | { readonly type: "silent"; readonly launch: number; readonly unanswered: boolean }
   /** A machine that was in use is no longer running. */
   | { readonly type: "died"; readonly launch: number; readonly error: LazysshError }
   /** The cloud has shown the machine gone and its volumes free. */

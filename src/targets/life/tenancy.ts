@@ -1,5 +1,5 @@
 import type { LeaseStatusLine } from "../by-hand.ts";
-import type { Tenant } from "../lease.ts";
+import type { Tenant, Traffic } from "../lease.ts";
 import type { LeaseId, LeaseStatus } from "./state.ts";
 
 interface Entry {
@@ -7,8 +7,10 @@ interface Entry {
   /** Milliseconds since the epoch. */
   readonly since: number;
   readonly release: () => void;
-  bytes: () => number;
+  traffic: () => Traffic;
 }
+
+const NOTHING: Traffic = { total: 0, fromMachine: 0 };
 
 /** Who the leases of a machine belong to, and what goes through them: for people, and for the limits that go by traffic. */
 export class Tenancy {
@@ -17,22 +19,28 @@ export class Tenancy {
   #past = 0;
 
   enter(id: LeaseId, tenant: Tenant, since: number, release: () => void): void {
-    this.#entries.set(id, { tenant, since, release, bytes: () => 0 });
+    this.#entries.set(id, { tenant, since, release, traffic: () => NOTHING });
   }
 
-  carries(id: LeaseId, bytes: () => number): void {
+  carries(id: LeaseId, traffic: () => Traffic): void {
     const entry = this.#entries.get(id);
-    if (entry) entry.bytes = bytes;
+    if (entry) entry.traffic = traffic;
   }
 
   leave(id: LeaseId): void {
-    this.#past += this.#entries.get(id)?.bytes() ?? 0;
+    this.#past += this.#entries.get(id)?.traffic().total ?? 0;
     this.#entries.delete(id);
   }
 
   /** Bytes so far; never less than before. */
   get traffic(): number {
-    return [...this.#entries.values()].reduce((sum, { bytes }) => sum + bytes(), this.#past);
+    return [...this.#entries.values()].reduce((sum, { traffic }) => sum + traffic().total, this.#past);
+  }
+
+  /** Whether none of the connections that there are has ever had a byte from the machine. */
+  get unanswered(): boolean {
+    const connections = [...this.#entries.values()].filter(({ tenant }) => !tenant.byHand);
+    return connections.length > 0 && connections.every(({ traffic }) => traffic().fromMachine === 0);
   }
 
   get onlyConnections(): boolean {

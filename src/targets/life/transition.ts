@@ -148,8 +148,9 @@ function launchEvent(model: MachineModel, event: LaunchEvent, policy: LifecycleP
       return grantAll({ ...model, state: { ...state, unfit: undefined } }, state.host);
 
     case "silent":
-      // Who uses it is cut off only when somebody waits for another machine.
-      if (state.kind !== "ready" || !state.unfit || !hasWaiting(model)) return same(model);
+      // Who uses it is cut off only when somebody waits for another machine, or when it has never been of use to them.
+      if (state.kind !== "ready" || !state.unfit) return same(model);
+      if (!event.unanswered && !hasWaiting(model)) return same(model);
       return takeAway(model, state.unfit);
 
     case "died":
@@ -248,9 +249,11 @@ function failed(model: MachineModel, event: Extract<MachineEvent, { type: "faile
   if (machine === undefined && event.exists === "no") {
     return { model: { ...next, state: afterFailure(next, error, event.at) }, effects: refusals };
   }
+  // Of one at rest that there is no capacity for now, nothing is wrong.
+  const useless = error.code !== "NO_CAPACITY";
   return {
-    model: { ...next, state: { kind: "stopping", launch, machine, ordering: false, failed: true, error } },
-    effects: [...refusals, { type: "abort", launch }, { type: "destroy", launch, machine, failed: true }],
+    model: { ...next, state: { kind: "stopping", launch, machine, ordering: false, failed: useless, error } },
+    effects: [...refusals, { type: "abort", launch }, { type: "destroy", launch, machine, failed: useless }],
   };
 }
 

@@ -55,6 +55,8 @@ export interface HealthWatch {
   readonly greets: boolean;
   /** Bytes that have gone through the machine's connections so far. */
   readonly traffic: () => number;
+  /** What is known of its port; who knocks out of turn writes it, too. */
+  readonly health: { unfit: boolean };
   /** Told when its port stops to answer, and when it answers again. */
   readonly onUnfit: (error: LazysshError) => void;
   readonly onFit: () => void;
@@ -66,21 +68,27 @@ export interface HealthWatch {
  * Rejects only with the signal's reason.
  */
 export async function watchPort(context: StepContext, watch: HealthWatch): Promise<never> {
-  const { target, clock, signal } = context;
-  let unfit = false;
+  const { clock, signal } = context;
   for (;;) {
-    if (unfit) await clock.sleep(WATCH_MS, signal);
+    if (watch.health.unfit) await clock.sleep(WATCH_MS, signal);
     else await silence(context, { ms: WATCH_MS, traffic: watch.traffic });
-    const reason = await whyNoAnswer(context, watch);
-    if (reason !== undefined && !unfit) {
-      unfit = true;
-      const what = `${target.name}: machine ${watch.id} runs, but does not answer any more: ${reason}`;
-      watch.onUnfit(new LazysshError("MACHINE_UNFIT", what));
-    } else if (reason === undefined && unfit) {
-      unfit = false;
-      watch.onFit();
-    }
+    await knockAtPort(context, watch);
   }
+}
+
+/** Resolves with whether it answers; a change is told. */
+export async function knockAtPort(context: StepContext, watch: HealthWatch): Promise<boolean> {
+  const { health, id, onFit, onUnfit } = watch;
+  const reason = await whyNoAnswer(context, watch);
+  if (reason !== undefined && !health.unfit) {
+    health.unfit = true;
+    const what = `${context.target.name}: machine ${id} runs, but does not answer any more: ${reason}`;
+    onUnfit(new LazysshError("MACHINE_UNFIT", what));
+  } else if (reason === undefined && health.unfit) {
+    health.unfit = false;
+    onFit();
+  }
+  return reason === undefined;
 }
 
 /** Undefined when it answers. */

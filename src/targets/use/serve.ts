@@ -3,7 +3,7 @@ import { LazysshError } from "../../util/errors.ts";
 import type { MachineContext } from "../context.ts";
 import type { UntimedEvent } from "../life/state.ts";
 import type { StepContext } from "../start/step-context.ts";
-import { death, silence, watchPort } from "./health.ts";
+import { death, type HealthWatch, knockAtPort, silence, watchPort } from "./health.ts";
 import { budgetLeft, overBudget } from "./limits.ts";
 
 /** A machine that is ready. */
@@ -18,9 +18,24 @@ export interface Served {
   readonly traffic: () => number;
   /** Whether connections, and nothing else, keep it: only then their silence means something. */
   readonly keptByConnections: () => boolean;
+  /** Whether none of its connections has ever had a byte from it. */
+  readonly unanswered: () => boolean;
   /** Addresses of those who use it. */
   readonly clients: () => readonly string[];
+  readonly health: Health;
 }
+
+/** What is known of a machine in use, by whoever looks at it. */
+export interface Health {
+  /** Its port does not answer. */
+  unfit: boolean;
+  /** The cloud has said that it takes it away. */
+  noticed: boolean;
+  /** Its silence is listened for. */
+  listening: boolean;
+}
+
+export const wellSoFar: Readonly<Health> = { unfit: false, noticed: false, listening: false };
 
 /** How long an unfit machine must be silent before it is taken from those who use it. */
 const SILENT_MS = 10_000;
@@ -39,38 +54,19 @@ export async function lookAfter(
   served: Served,
   report: Report,
 ): Promise<UntimedEvent> {
-  const { launch, machine: id, host, greets, traffic } = served;
+  const { launch, machine: id, health } = served;
   const { events } = surroundings;
   const subject = { target: step.target.name, machine: id };
-  let listening = false;
-  let noticed = false;
-  const unfit = (error: LazysshError) => {
-    report({ type: "unfit", launch, error });
-    if (!listening) void tellSilence(step, served, report);
-    listening = true;
-  };
   const seen = ({ notice }: { notice: string | undefined }) => {
-    if (notice === undefined || noticed) return;
-    noticed = true;
+    if (notice === undefined || health.noticed) return;
+    health.noticed = true;
     events.emit({ type: "machine.notice", ...subject, reason: notice, clients: served.clients() });
-    unfit(
-      new LazysshError(
-        "MACHINE_UNFIT",
-        `${step.target.name}: the cloud will take machine ${id} away: ${notice}`,
-      ),
-    );
-  };
-  const onUnfit = (error: LazysshError) => {
-    events.emit({ type: "machine.unfit", ...subject, reason: error.message });
-    unfit(error);
-  };
-  const onFit = () => {
-    events.emit({ type: "machine.fit", ...subject, reason: "its port answers again" });
-    if (!noticed) report({ type: "fit", launch });
+    const what = `${subject.target}: the cloud will take machine ${id} away: ${notice}`;
+    tellUnfit(step, served, report, new LazysshError("MACHINE_UNFIT", what));
   };
   const error = await Promise.race([
     death(step, id, seen),
-    watchPort(step, { id, host, greets, traffic, onUnfit, onFit }),
+    watchPort(step, portOf(step, surroundings, served, report)),
     ...Object.entries({
       max_lifetime: lifetime(step, surroundings, served),
       idle_timeout: idle(step, surroundings, served),
@@ -84,12 +80,53 @@ export async function lookAfter(
   return { type: "died", launch, error };
 }
 
+/** Knocks at its port out of turn, and resolves with whether it answers. */
+export function knockNow(
+  step: StepContext,
+  surroundings: MachineContext,
+  served: Served,
+  report: Report,
+): Promise<boolean> {
+  return knockAtPort(step, portOf(step, surroundings, served, report));
+}
+
+function portOf(step: StepContext, { events }: MachineContext, served: Served, report: Report): HealthWatch {
+  const { launch, machine: id, host, greets, traffic, health } = served;
+  const subject = { target: step.target.name, machine: id };
+  return {
+    id,
+    host,
+    greets,
+    traffic,
+    health,
+    onUnfit(error) {
+      events.emit({ type: "machine.unfit", ...subject, reason: error.message });
+      tellUnfit(step, served, report, error);
+    },
+    onFit() {
+      events.emit({ type: "machine.fit", ...subject, reason: "its port answers again" });
+      if (!health.noticed) report({ type: "fit", launch });
+    },
+  };
+}
+
+function tellUnfit(step: StepContext, served: Served, report: Report, error: LazysshError): void {
+  const { launch, health } = served;
+  report({ type: "unfit", launch, error });
+  if (!health.listening) void tellSilence(step, served, report);
+  health.listening = true;
+}
+
 /** Says so each time that nothing moves on a machine that is unfit; what follows is not decided here. */
-async function tellSilence(step: StepContext, { launch, traffic }: Served, report: Report): Promise<void> {
+async function tellSilence(
+  step: StepContext,
+  { launch, traffic, unanswered }: Served,
+  report: Report,
+): Promise<void> {
   try {
     while (!step.signal.aborted) {
       await silence(step, { ms: SILENT_MS, traffic });
-      report({ type: "silent", launch });
+      report({ type: "silent", launch, unanswered: unanswered() });
     }
   } catch {
     // The machine is not in use any more.

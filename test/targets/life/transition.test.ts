@@ -101,6 +101,7 @@ describe("transition", () => {
   });
 
   it("looks for the machine of an order whose answer was lost", () => {
+    const boom = new LazysshError("CLOUD_UNREACHABLE", "no answer");
     const { effects } = walk([
       ...toReady.slice(0, 2),
       { type: "failed", launch: 1, error: boom, exists: "maybe" },
@@ -109,6 +110,7 @@ describe("transition", () => {
   });
 
   it("tells every waiter why the start failed, and ends the machine", () => {
+    const boom = new LazysshError("BOOT_TIMEOUT", "never answered");
     const { effects, model } = walk([
       { type: "acquire", lease: 1 },
       { type: "acquire", lease: 2 },
@@ -183,13 +185,13 @@ describe("transition", () => {
     const alone = walk([
       ...toReady,
       { type: "unfit", launch: 1, error: boom },
-      { type: "silent", launch: 1 },
+      { type: "silent", launch: 1, unanswered: false },
     ]);
     expect(alone.types.slice(7)).toEqual([]);
     const wanted = walk(
       [
         { type: "acquire", lease: 2 },
-        { type: "silent", launch: 1 },
+        { type: "silent", launch: 1, unanswered: false },
         { type: "stopped", launch: 1 },
       ],
       { from: alone.model },
@@ -201,6 +203,24 @@ describe("transition", () => {
     ]);
     expect(wanted.model.state).toEqual({ kind: "preparing", launch: 2 });
     expect(wanted.model.leases).toEqual(new Map([[2, "waiting"]]));
+  });
+
+  it("takes it also from those who have never had anything from it", () => {
+    const cut = walk([
+      ...toReady,
+      { type: "unfit", launch: 1, error: boom },
+      { type: "silent", launch: 1, unanswered: true },
+    ]);
+    expect(cut.types.slice(7)).toEqual(["revoke", "abort", "destroy"]);
+  });
+
+  it("keeps a machine that could not be started for want of capacity", () => {
+    const { effects } = walk([
+      { type: "acquire", lease: 1 },
+      { type: "joined", launch: 1, machine: "i-9" },
+      { type: "failed", launch: 1, error: boom, exists: "no" },
+    ]);
+    expect(effects.at(-1)).toEqual({ type: "destroy", launch: 1, machine: "i-9", failed: false });
   });
 
   it("ends an unfit machine with the last who uses it, whoever waits, and one that lingers at once", () => {
@@ -352,7 +372,8 @@ class World {
         // It goes on while the machine is in use.
         if (bad) return { type: "died", launch, error: boom };
         if (luck < 0.4) {
-          this.dispatch({ type: luck < 0.2 ? "unfit" : luck < 0.3 ? "fit" : "silent", launch, error: boom });
+          const type = luck < 0.2 ? "unfit" : luck < 0.3 ? "fit" : "silent";
+          this.dispatch({ type, launch, error: boom, unanswered: luck < 0.35 });
         }
         return undefined;
       case "linger":

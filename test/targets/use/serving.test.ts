@@ -9,8 +9,8 @@ async function served(overrides: Parameters<typeof world>[0] = {}) {
   const w = world(overrides);
   const first = w.ask();
   await w.clock.until(() => first.settled, 20_000);
-  const wire = { bytes: 0 };
-  first.lease?.carries(() => wire.bytes);
+  const wire = { bytes: 100, fromMachine: 50 };
+  first.lease?.carries(() => ({ total: wire.bytes, fromMachine: wire.fromMachine }));
   const reason = () => (first.lease?.signal.reason as { message?: string } | undefined)?.message ?? "";
   return { ...w, first, wire, reason };
 }
@@ -97,6 +97,39 @@ describe("a machine whose port does not answer any more", () => {
     port.answers = true;
     await clock.until(() => late.settled, 60_000);
     expect(cloud.machines).toHaveLength(2);
+  });
+
+  it("is taken from who has never had a byte from it: then it hung already when they came", async () => {
+    const { clock, port, first, wire, quiet } = await served();
+    wire.fromMachine = 0;
+    port.answers = false;
+    await clock.until(() => first.lease?.signal.aborted === true, 40_000);
+    await clock.until(quiet, 20_000);
+  });
+
+  it("is known at once by who cannot connect to it, even while others move bytes; they wait for it, or its successor", async () => {
+    const { ask, clock, port, wire, first, cloud } = await served();
+    port.answers = false;
+    const late = ask();
+    await settled();
+    const well = late.lease?.stillRuns();
+    let answer: boolean | undefined;
+    void well?.then((is) => {
+      answer = is;
+    });
+    for (let second = 0; second < 20; second++) {
+      wire.bytes += 1_000;
+      await clock.advance(1_000);
+    }
+    expect(answer).toBe(false);
+    late.lease?.release();
+    const again = ask();
+    await settled();
+    expect(again.settled).toBe(false);
+    expect(first.lease?.signal.aborted).toBe(false);
+    port.answers = true;
+    await clock.until(() => again.settled, 30_000);
+    expect(cloud.machines).toHaveLength(1);
   });
 
   it("is not even knocked at while bytes move", async () => {
