@@ -248,11 +248,28 @@ describe.concurrent('stop_mode = "stop"', () => {
       await using s = await startScene(rests);
       expect((await s.ssh("true")).code).toBe(0);
       await untilItRests(s);
+      const code = "UnsupportedOperation";
+      s.world.faults.set([{ action: "StartInstances", kind: "error", code, message: "not this one" }]);
+      expect((await s.ssh("true")).stderr).toMatch(/StartInstances.*not this one/);
+      await s.quiet();
+      expect((await s.ssh("echo works")).stdout.toString()).toBe("works\n");
+    },
+    TIMEOUT_MS,
+  );
+
+  it(
+    "but keeps one that there is no capacity for now, with its disks",
+    async () => {
+      await using s = await startScene(rests);
+      expect((await s.ssh("echo kept > file; sync")).code).toBe(0);
+      await untilItRests(s);
       const code = "InsufficientInstanceCapacity";
       s.world.faults.set([{ action: "StartInstances", kind: "error", code, message: "none left" }]);
       expect((await s.ssh("true")).stderr).toMatch(/StartInstances.*none left/);
-      await s.quiet();
-      expect((await s.ssh("echo works")).stdout.toString()).toBe("works\n");
+      await untilItRests(s);
+      s.world.faults.set([]);
+      expect((await s.ssh("cat file")).stdout.toString()).toBe("kept\n");
+      expect(s.calls("RunInstances")).toBe(1);
     },
     TIMEOUT_MS,
   );
