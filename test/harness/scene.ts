@@ -10,12 +10,16 @@ type Instance = ReturnType<World["state"]>["instances"][number];
 export interface SceneOptions {
   /** Attributes of target archiver, as HCL expressions; they replace the defaults below. */
   readonly target?: Readonly<Record<string, string>>;
+  /** More attributes of the server block, as HCL expressions. */
+  readonly server?: Readonly<Record<string, string>>;
   /** More blocks for the config file. */
   readonly more?: string;
   readonly volume?: boolean;
   readonly world?: Partial<WorldOptions>;
   /** Another address of the EC2 API than the world's own, say a relay's. */
   readonly endpoint?: (world: World) => Promise<string>;
+  /** Starts the first jump host; the later ones are the program as it is. Default: the first is, too. */
+  readonly first?: (configFile: string, stateDir: string) => Program;
 }
 
 /** A dev world, the real program serving it in a process of its own, and the real ssh to use them. */
@@ -63,8 +67,11 @@ export async function startScene(options: SceneOptions = {}): Promise<Scene> {
   writeFileSync(configFile, configText(world, endpoint, options), { mode: 0o600 });
   const programs: Program[] = [];
   const clients: Client[] = [];
+  const first = (): Program | undefined =>
+    programs.length === 0 ? options.first?.(configFile, stateDir) : undefined;
   const serve = async (): Promise<Program> => {
-    const program = startProgram(["-config", configFile, "--state-dir", stateDir, "--log-level", "debug"]);
+    const program =
+      first() ?? startProgram(["-config", configFile, "--state-dir", stateDir, "--log-level", "debug"]);
     programs.push(program);
     const { host, port } = await program.logged("listening");
     await world.writeClientFiles({ listenHost: String(host), listenPort: Number(port) });
@@ -145,7 +152,7 @@ function startClient(command: string, args: readonly string[]): Client {
 function configText(
   world: World,
   endpoint: string,
-  { target = {}, more = "", volume = true }: SceneOptions,
+  { target = {}, server = {}, more = "", volume = true }: SceneOptions,
 ): string {
   const { keys } = world;
   const attributes: Record<string, string> = {
@@ -158,6 +165,10 @@ function configText(
     ...target,
   };
   const hostKey = keys.archiverHost.private.trim().replaceAll("\n", "|");
+  const lines = (of: Readonly<Record<string, string>>) =>
+    Object.entries(of)
+      .map(([name, value]) => `  ${name} = ${value}`)
+      .join("\n");
   return `
 server {
   listen = "127.0.0.1:0"
@@ -165,11 +176,10 @@ server {
 ${keys.jumpHost.private}
 EOF
   authorized_key = "${keys.jumpClient.public}"
+${lines(server)}
 }
 target "archiver" "aws_ec2" {
-${Object.entries(attributes)
-  .map(([name, value]) => `  ${name} = ${value}`)
-  .join("\n")}
+${lines(attributes)}
   user_data = <<EOF
 SSH_HOST_ED25519_KEY:${hostKey}
 SSH_HOST_ED25519_KEY_PUB:${keys.archiverHost.public}
