@@ -126,7 +126,7 @@ export async function startScene(options: SceneOptions = {}): Promise<Scene> {
   };
 }
 
-function startClient(command: string, args: readonly string[]): Client {
+export function startClient(command: string, args: readonly string[]): Client {
   const child = spawn(command, args, { stdio: "pipe" });
   const out: Buffer[] = [];
   let stderr = "";
