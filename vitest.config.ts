@@ -7,6 +7,8 @@ export default defineConfig({
     testTimeout: 30_000,
     hookTimeout: 30_000,
     maxWorkers: 2,
+    // Of one file's concurrent tests: they wait for machines, most of the time.
+    maxConcurrency: 20,
     reporters: ["default"],
   },
 });

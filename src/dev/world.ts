@@ -41,6 +41,8 @@ export interface WorldOptions {
   readonly linger?: string;
   /** The compiled guest program, for callers that run from TypeScript source on a Node that cannot. */
   readonly guestProgram?: URL;
+  /** Numbers in [0, 1) that decide which calls a fault of some probability hits. Default `Math.random`. */
+  readonly random?: () => number;
   /** Called with what went wrong inside the world itself. */
   readonly onProblem?: (problem: string) => void;
 }
@@ -138,7 +140,7 @@ async function startWorld(dir: string, options: WorldOptions, unlock: () => void
   cloud.rememberAlways(volumeId);
   importKeyPair(cloud, KEY_NAME, keys.user.public);
 
-  const faults = new Faults();
+  const faults = new Faults(options.random);
   const mischief = createMischief(cloud, hypervisor);
   let store: Store | undefined;
   let listener: Listener | undefined;

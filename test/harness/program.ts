@@ -30,13 +30,15 @@ export interface Program extends AsyncDisposable {
 }
 
 export interface ProgramOptions {
+  /** Path of another program than the built `lazyssh`, that logs as that does. */
+  readonly program?: string;
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly cwd?: string;
 }
 
 /** Starts the built `lazyssh` in a process of its own; ended with SIGKILL when disposed before its end. */
 export function startProgram(args: readonly string[], options: ProgramOptions = {}): Program {
-  const child = spawn(process.execPath, [LAZYSSH, ...args], {
+  const child = spawn(process.execPath, [options.program ?? LAZYSSH, ...args], {
     env: { ...process.env, ...devCredentialsEnv, ...options.env },
     stdio: ["ignore", "pipe", "pipe"],
     ...(options.cwd !== undefined && { cwd: options.cwd }),
@@ -63,8 +65,8 @@ export function startProgram(args: readonly string[], options: ProgramOptions = 
     kill,
     async logged(msg, matches = () => true, timeoutMs) {
       const over = () => {
-        if (child.exitCode !== null)
-          throw new Error(`lazyssh ended with ${child.exitCode}:\n${stderr}${stdout}`);
+        const end = child.exitCode ?? child.signalCode;
+        if (end !== null) throw new Error(`lazyssh ended with ${end}:\n${stderr}${stdout}`);
       };
       const look = () => {
         const found = log.find((line) => line.msg === msg && matches(line));

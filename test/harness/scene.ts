@@ -19,6 +19,8 @@ export interface ServerOptions {
   readonly volume?: boolean;
   /** Another address of the EC2 API than the world's own, say a relay's. */
   readonly endpoint?: (world: World) => Promise<string>;
+  /** Starts the first jump host; the later ones are the program as it is. Default: the first is, too. */
+  readonly first?: (configFile: string, stateDir: string) => Program;
 }
 
 export interface SceneOptions extends ServerOptions {
@@ -158,9 +160,11 @@ async function startServer(
   mkdirSync(stateDir, { recursive: true });
   const endpoint = (await options.endpoint?.(world)) ?? world.endpoint;
   writeFileSync(configFile, configText(world, endpoint, options), { mode: 0o600 });
-  let jump: Program;
+  let jump: Program | undefined;
+  const ordinary = () =>
+    startProgram(["-config", configFile, "--state-dir", stateDir, "--log-level", "debug"]);
   const serve = async (): Promise<Program> => {
-    const program = startProgram(["-config", configFile, "--state-dir", stateDir, "--log-level", "debug"]);
+    const program = (jump === undefined && options.first?.(configFile, stateDir)) || ordinary();
     programs.push(program);
     jump = program;
     const { host, port } = await program.logged("listening");
@@ -175,6 +179,7 @@ async function startServer(
   return {
     ...place,
     get jump() {
+      if (!jump) throw new Error("no program was started");
       return jump;
     },
     restart: serve,
@@ -200,7 +205,7 @@ async function startServer(
   };
 }
 
-function startClient(command: string, args: readonly string[]): Client {
+export function startClient(command: string, args: readonly string[]): Client {
   const child = spawn(command, args, { stdio: "pipe" });
   const out: Buffer[] = [];
   let stderr = "";

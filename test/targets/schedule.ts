@@ -3,6 +3,7 @@ import { expect, vi } from "vitest";
 import type { Provider } from "../../src/providers/index.ts";
 import type { Journal, Lease } from "../../src/targets/index.ts";
 import { LazysshError } from "../../src/util/errors.ts";
+import { dice } from "../harness/dice.ts";
 import { type Between, memoryJournal, world } from "./world.ts";
 
 /** What can go wrong with one call: before its effect, or after it, when only the answer is lost. */
@@ -67,17 +68,6 @@ export const schedule: fc.Arbitrary<Schedule> = fc.record({
   luck: fc.nat(2 ** 31 - 1),
   actions: fc.array(action, { minLength: 5, maxLength: 40, size: "max" }),
 });
-
-/** A small generator, so that a run is the same whenever it is replayed (mulberry32). */
-function dice(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 /** The object with every method called by way of `around`; what is not a method, and `remedy`, stays as it is. */
 function intercept<T extends object>(
