@@ -6,7 +6,7 @@ export default defineConfig({
     setupFiles: ["test/setup.ts"],
     testTimeout: 30_000,
     hookTimeout: 30_000,
-    maxWorkers: 2,
+    maxWorkers: 3,
     // Of one file's concurrent tests: they wait for machines, most of the time.
     maxConcurrency: 20,
     reporters: ["default"],
