@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { unlessAborted } from "../../util/deadline.ts";
 import { formatDuration } from "../../util/duration.ts";
 import { LazysshError } from "../../util/errors.ts";
 import type { LeaseStatusLine, MachineStatus } from "../by-hand.ts";
@@ -24,18 +25,11 @@ function policyOf({ shared, lingerMs }: MachineContext["target"]): LifecyclePoli
   return { lingerMs: shared ? lingerMs : 0 };
 }
 
-interface Waiter {
-  readonly resolve: (host: string) => void;
-  readonly reject: (error: unknown) => void;
-}
-
 /** Drives one machine: takes events, asks `transition` what follows, and has it done. It decides nothing itself. */
 export class MachineDriver {
   readonly #context: MachineContext;
   #model: MachineModel = newMachine;
   #launch: Launch | undefined;
-  readonly #waiters = new Map<LeaseId, Waiter>();
-  readonly #taken = new Map<LeaseId, AbortController>();
   readonly #tenancy = new Tenancy();
   #nextLease: LeaseId = 1;
   /** Since when the state is what it is, milliseconds since the epoch. */
@@ -169,71 +163,62 @@ export class MachineDriver {
   async acquire(tenant: Tenant, signal: AbortSignal): Promise<Lease> {
     signal.throwIfAborted();
     const id = this.#nextLease++;
-    const taken = new AbortController();
     const release = () => {
-      this.#waiters.delete(id);
-      this.#taken.delete(id);
       this.#tenancy.leave(id);
       this.#dispatch({ type: "release", lease: id });
     };
-    this.#tenancy.enter(id, tenant, this.#context.clock.now(), release);
-    const host = await new Promise<string>((resolve, reject) => {
-      const leave = () => {
-        settled();
-        release();
-        reject(signal.reason);
-      };
-      const settledSignal = new AbortController();
-      const settled = () => {
-        signal.removeEventListener("abort", leave);
-        settledSignal.abort("settled");
-      };
-      signal.addEventListener("abort", leave, { once: true });
-      void this.#notForEver(id, settledSignal.signal);
-      this.#taken.set(id, taken);
-      this.#waiters.set(id, {
-        resolve: (answer) => {
-          settled();
-          resolve(answer);
-        },
-        reject: (error) => {
-          settled();
-          reject(error);
-        },
-      });
-      this.#dispatch({ type: "acquire", lease: id });
-    });
+    const { host, taken } = this.#tenancy.enter(id, tenant, this.#context.clock.now(), release);
+    const answered = new AbortController();
+    void this.#notForEver(id, answered.signal);
+    this.#dispatch({ type: "acquire", lease: id });
+    try {
+      return this.#lease(id, await unlessAborted(signal, host), taken, release, signal);
+    } catch (error) {
+      if (signal.aborted) release();
+      throw error;
+    } finally {
+      answered.abort("answered");
+    }
+  }
+
+  #lease(id: LeaseId, host: string, taken: AbortSignal, release: () => void, signal: AbortSignal): Lease {
     return {
       host,
-      signal: taken.signal,
+      signal: taken,
       release,
       carries: (traffic) => this.#tenancy.carries(id, traffic),
-      stillRuns: async () => {
-        const answers = await this.#lookNow(signal);
-        return answers && !taken.signal.aborted;
-      },
+      stillRuns: async () => (await this.#lookNow(signal)) && !taken.aborted,
       [Symbol.asyncDispose]: async () => release(),
     };
   }
 
-  /** A start has its own deadlines; the end of the machine before it has none, so who waits for that needs one. */
+  /**
+   * A start has its own deadlines; the end of the machine before it has none, nor has the use of one that takes nobody new: who
+   * waits for that needs one.
+   */
   async #notForEver(lease: LeaseId, answered: AbortSignal): Promise<void> {
     const { target, clock } = this.#context;
     await clock.sleep(target.bootTimeoutMs, answered).catch(() => undefined);
-    const waiter = this.#waiters.get(lease);
-    if (!waiter || this.#model.state.kind !== "stopping") return;
+    const { state, leases } = this.#model;
+    if (answered.aborted || leases.get(lease) !== "waiting") return;
+    const why = this.#whyNothingStarts(state);
+    if (why === undefined) return;
+    this.#tenancy.refuse(
+      lease,
+      new LazysshError("BOOT_TIMEOUT", `${target.name}: ${why}, and nothing is started beside it`),
+    );
+    this.#dispatch({ type: "release", lease });
+  }
+
+  #whyNothingStarts(state: MachineModel["state"]): string | undefined {
+    const within = formatDuration(this.#context.target.bootTimeoutMs);
+    if (state.kind === "ready" && state.unfit) {
+      return `machine ${state.machine} takes no new connections (${state.unfit.message}), and those it has did not end within ${within}`;
+    }
+    if (state.kind !== "stopping") return undefined;
     const machine = this.#launch?.machine ?? "of an order without an answer";
     const last = this.#launch?.waitingFor === undefined ? "" : ` (waiting for: ${this.#launch.waitingFor})`;
-    const error = new LazysshError(
-      "BOOT_TIMEOUT",
-      `${target.name}: the machine ${machine} before this one has not ended within ` +
-        `${formatDuration(target.bootTimeoutMs)}${last}, and nothing is started beside it`,
-    );
-    this.#waiters.delete(lease);
-    this.#taken.delete(lease);
-    this.#tenancy.leave(lease);
-    this.#dispatch({ type: "release", lease });
-    waiter.reject(error);
+    return `the machine ${machine} before this one has not ended within ${within}${last}`;
   }
 
   /** Does what the watch does every few seconds, without waiting for its turn, and answers whether the machine is well. */
@@ -280,19 +265,13 @@ export class MachineDriver {
   #perform(effect: Effect): void {
     switch (effect.type) {
       case "grant":
-        this.#waiters.get(effect.lease)?.resolve(effect.host);
-        this.#waiters.delete(effect.lease);
+        this.#tenancy.grant(effect.lease, effect.host);
         return;
       case "refuse":
-        this.#tenancy.leave(effect.lease);
-        this.#taken.delete(effect.lease);
-        this.#waiters.get(effect.lease)?.reject(effect.error);
-        this.#waiters.delete(effect.lease);
+        this.#tenancy.refuse(effect.lease, effect.error);
         return;
       case "revoke":
-        this.#tenancy.leave(effect.lease);
-        this.#taken.get(effect.lease)?.abort(effect.error);
-        this.#taken.delete(effect.lease);
+        this.#tenancy.revoke(effect.lease, effect.error);
         return;
       case "retry":
         this.#context.clock.sleep(effect.ms, this.#context.signal).then(

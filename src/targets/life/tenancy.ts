@@ -7,19 +7,50 @@ interface Entry {
   /** Milliseconds since the epoch. */
   readonly since: number;
   readonly release: () => void;
+  /** Aborts when the machine is taken away. */
+  readonly taken: AbortController;
+  readonly grant: (host: string) => void;
+  readonly refuse: (error: unknown) => void;
   traffic: () => Traffic;
 }
 
 const NOTHING: Traffic = { total: 0, fromMachine: 0 };
 
-/** Who the leases of a machine belong to, and what goes through them: for people, and for the limits that go by traffic. */
+/** What a lease is answered. */
+export interface Answer {
+  /** Resolves with the machine's host, or rejects with why there is none; neither, for one that leaves before. */
+  readonly host: Promise<string>;
+  readonly taken: AbortSignal;
+}
+
+/** The leases of a machine: what they are answered, who they belong to, and what goes through them. */
 export class Tenancy {
   readonly #entries = new Map<LeaseId, Entry>();
   /** Bytes of connections that are over. */
   #past = 0;
 
-  enter(id: LeaseId, tenant: Tenant, since: number, release: () => void): void {
-    this.#entries.set(id, { tenant, since, release, traffic: () => NOTHING });
+  enter(id: LeaseId, tenant: Tenant, since: number, release: () => void): Answer {
+    const taken = new AbortController();
+    const host = new Promise<string>((grant, refuse) => {
+      this.#entries.set(id, { tenant, since, release, taken, grant, refuse, traffic: () => NOTHING });
+    });
+    return { host, taken: taken.signal };
+  }
+
+  grant(id: LeaseId, host: string): void {
+    this.#entries.get(id)?.grant(host);
+  }
+
+  refuse(id: LeaseId, error: unknown): void {
+    const entry = this.#entries.get(id);
+    this.leave(id);
+    entry?.refuse(error);
+  }
+
+  revoke(id: LeaseId, error: unknown): void {
+    const entry = this.#entries.get(id);
+    this.leave(id);
+    entry?.taken.abort(error);
   }
 
   carries(id: LeaseId, traffic: () => Traffic): void {

@@ -83,7 +83,7 @@ describe("a machine whose port does not answer any more", () => {
   });
 
   it("is never taken from somebody who moves bytes, whoever waits", async () => {
-    const { ask, clock, port, first, wire, cloud } = await served();
+    const { ask, clock, port, first, wire, cloud } = await served({ bootTimeoutMs: HOUR });
     port.answers = false;
     await clock.advance(15_000);
     const late = ask();
@@ -130,6 +130,20 @@ describe("a machine whose port does not answer any more", () => {
     port.answers = true;
     await clock.until(() => again.settled, 30_000);
     expect(cloud.machines).toHaveLength(1);
+  });
+
+  it("does not keep anybody waiting for ever: who waits in front of it is told why", async () => {
+    const { ask, clock, port, wire } = await served({ bootTimeoutMs: 60_000 });
+    port.answers = false;
+    await clock.advance(15_000);
+    const late = ask();
+    for (let second = 0; second < 70; second++) {
+      wire.bytes += 1_000;
+      await clock.advance(1_000);
+    }
+    expect(late.error?.message).toMatch(
+      /machine i-1 takes no new connections \(.*does not answer.*\), and those it has did not end within 1m/,
+    );
   });
 
   it("is not even knocked at while bytes move", async () => {
