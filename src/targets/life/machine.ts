@@ -5,6 +5,7 @@ import { LazysshError } from "../../util/errors.ts";
 import type { LeaseStatusLine, MachineStatus } from "../by-hand.ts";
 import type { Found, MachineContext } from "../context.ts";
 import type { Lease, Tenant } from "../lease.ts";
+import { cutShort, statusOf } from "./by-hand.ts";
 import { Launch } from "./launch.ts";
 import {
   adoptedMachine,
@@ -106,25 +107,8 @@ export class MachineDriver {
 
   /** What there is, for people; undefined when nothing is. */
   get status(): MachineStatus | undefined {
-    const { state, leases } = this.#model;
-    if (this.idle && state.kind === "absent") return undefined;
-    const launch = "launch" in state ? this.#launch : undefined;
-    return {
-      state: state.kind,
-      since: this.#since,
-      machine: launch?.machine,
-      launch: launch?.token,
-      host: "host" in state ? state.host : launch?.host,
-      startedAt: launch?.startedAt,
-      waitingFor: state.kind === "ready" || state.kind === "lingering" ? undefined : launch?.waitingFor,
-      unfit:
-        state.kind === "ready"
-          ? state.unfit?.message
-          : state.kind === "failed"
-            ? state.error.message
-            : undefined,
-      leases: this.#tenancy.lines(leases),
-    };
+    if (this.idle && this.#model.state.kind === "absent") return undefined;
+    return statusOf(this.#model, this.#launch, this.#since, this.#tenancy);
   }
 
   /** Takes what is held by hand back, ends the linger, and with `cut` whatever else there is. */
@@ -132,31 +116,9 @@ export class MachineDriver {
     for (const release of this.#tenancy.byHand()) release();
     const { state } = this.#model;
     if (state.kind === "lingering") this.#dispatch({ type: "lingered", launch: state.launch });
-    if (cut) this.#cut(cut);
+    const event = cut && cutShort(this.#model.state, cut);
+    if (event) this.#dispatch(event);
     return this.#tenancy.lines(this.#model.leases);
-  }
-
-  #cut(error: LazysshError): void {
-    const { state } = this.#model;
-    switch (state.kind) {
-      case "ready":
-        this.#dispatch({ type: "died", launch: state.launch, error });
-        return;
-      case "launching":
-        this.#dispatch({ type: "overdue", launch: state.launch, error });
-        return;
-      case "preparing":
-      case "booting":
-      case "attaching":
-      case "probing":
-        this.#dispatch({ type: "failed", launch: state.launch, error, exists: "no" });
-        return;
-      case "absent":
-      case "lingering":
-      case "stopping":
-      case "failed":
-        return; // there is nobody to be told
-    }
   }
 
   /** Resolves when the machine is ready for this lease; see `Targets.acquire`. */
