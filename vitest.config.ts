@@ -8,7 +8,7 @@ export default defineConfig({
     hookTimeout: 30_000,
     maxWorkers: 3,
     // Of one file's concurrent tests: they wait for machines, most of the time.
-    maxConcurrency: 20,
+    maxConcurrency: 12,
     reporters: ["default"],
   },
 });
