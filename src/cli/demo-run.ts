@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import type { World } from "../dev/index.ts";
 import { createEventStream } from "../observe/index.ts";
 import { deadline } from "../util/deadline.ts";
@@ -42,7 +43,13 @@ async function showMainJob(context: CliContext, dir: string): Promise<void> {
   });
   if (!host) throw new LazysshError("INTERNAL", "the jump host did not start");
   try {
-    const ssh = (command: string) => runSsh(context, join(world.dir, "ssh_config"), command);
+    const ssh = (command: string, jump = "lazyssh") =>
+      runSsh(context, {
+        config: join(world.dir, "ssh_config"),
+        jump,
+        command,
+        shown: (line) => say(`  ${line}`),
+      });
     const { host: listenHost, port } = host.address;
     say(`A cloud of its own runs on this machine, a jump host listens on ${listenHost}:${port}.`);
     check(running(world).length === 0, "machines run although nobody has connected");
@@ -50,8 +57,8 @@ async function showMainJob(context: CliContext, dir: string): Promise<void> {
     say(`No machine runs. The volume ${world.volumeId} is available: it costs cents a month.`);
 
     const letter = `written by the demo at ${new Date(clock.now()).toISOString()}`;
-    say(`$ ssh -J lazyssh archiver 'echo "${letter}" > ~/volume/letter'`);
-    await ssh(`echo "${letter}" > ~/volume/letter && sync`);
+    say(`$ ssh -o ProxyJump=boot+%h@lazyssh archiver 'echo "${letter}" > ~/volume/letter'`);
+    await ssh(`echo "${letter}" > ~/volume/letter && sync`, "boot+%h@lazyssh");
     const first = machines(world).at(-1);
     check(first !== undefined, "no machine was started");
     say(`The machine ${first?.id} was started for that, got the volume, and took the letter.`);
@@ -102,22 +109,32 @@ async function until({ clock }: CliContext, what: string, condition: () => boole
   }
 }
 
+interface SshCommand {
+  readonly config: string;
+  /** As ssh_config's ProxyJump has it. */
+  readonly jump: string;
+  readonly command: string;
+  /** Told each line that ssh shows beside what the command prints. */
+  readonly shown: (line: string) => void;
+}
+
 /** Runs a command on the archiver with the ssh of this machine, and answers what it printed. */
-async function runSsh({ clock }: CliContext, config: string, command: string): Promise<string> {
+async function runSsh({ clock }: CliContext, { config, jump, command, shown }: SshCommand): Promise<string> {
   using limit = deadline(
     clock,
     STEP_MS,
     () => new LazysshError("NOT_READY", `ssh took longer than ${STEP_MS / 1_000} s`),
   );
-  const args = ["-F", config, "-o", "BatchMode=yes", "-J", "lazyssh", "archiver", command];
+  const args = ["-F", config, "-o", "BatchMode=yes", "-o", `ProxyJump=${jump}`, "archiver", command];
   const child = spawn("ssh", args, { stdio: ["ignore", "pipe", "pipe"], signal: limit.signal });
   let printed = "";
   let complained = "";
   child.stdout.on("data", (chunk: Buffer) => {
     printed += chunk.toString();
   });
-  child.stderr.on("data", (chunk: Buffer) => {
-    complained += chunk.toString();
+  createInterface({ input: child.stderr }).on("line", (line) => {
+    complained += `${line}\n`;
+    shown(line);
   });
   const code = await new Promise<number | null>((resolve, reject) => {
     child.once("error", (error: NodeJS.ErrnoException) => {

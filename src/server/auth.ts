@@ -19,7 +19,13 @@ export interface OfferedKey {
 }
 
 export type AuthDecision =
-  | { readonly kind: "accept"; readonly user: string; readonly key: string }
+  /** `boot`: the target that is to be ready, with its stages shown, before the login is confirmed. */
+  | {
+      readonly kind: "accept";
+      readonly user: string;
+      readonly key: string;
+      readonly boot: string | undefined;
+    }
   /** The key may log in; it still has to sign. */
   | { readonly kind: "prove"; readonly algorithm: string; readonly blob: Buffer }
   /** The reason is for the log; the client learns only that it failed. */
@@ -27,6 +33,8 @@ export type AuthDecision =
 
 /** The one user name, as it has always been: what it may do is decided by the key. */
 const USER = "jump";
+/** `ProxyJump boot+%h@lazyssh` brings the name of the target in that of the user. */
+const BOOT = "boot+";
 
 /** Who may come in. Pure: the same request and configuration have the same answer. */
 export function decide(request: AuthRequest, config: Pick<ServerConfig, "authorizedKey">): AuthDecision {
@@ -34,7 +42,10 @@ export function decide(request: AuthRequest, config: Pick<ServerConfig, "authori
   if (method !== "publickey" || !key) return reject(`method "${method}" is not offered`);
   const { algorithm, blob, proof } = key;
   const known = sameKey(blob, config.authorizedKey.blob);
-  if (user !== USER) return reject(`there is no user "${user}", log in as "${USER}"`);
+  const boot = user.startsWith(BOOT) ? user.slice(BOOT.length) : undefined;
+  if (user !== USER && !boot) {
+    return reject(`there is no user "${user}", log in as "${USER}", or as "${BOOT}TARGET"`);
+  }
   if (!isSignatureAlgorithm(algorithm)) return reject(`signature algorithm "${algorithm}" is not accepted`);
   if (typeOfBlob(blob) !== keyTypeOf(algorithm)) return reject(`the key is not one for "${algorithm}"`);
   if (!known) return reject(`key ${fingerprint(blob)} is not authorized`);
@@ -42,7 +53,7 @@ export function decide(request: AuthRequest, config: Pick<ServerConfig, "authori
   if (!isSignedBy(algorithm, blob, proof.signature, proof.signed)) {
     return reject(`the signature by key ${fingerprint(blob)} is wrong`);
   }
-  return { kind: "accept", user, key: fingerprint(blob) };
+  return { kind: "accept", user, key: fingerprint(blob), boot };
 }
 
 function reject(reason: string): AuthDecision {

@@ -20,6 +20,8 @@ export interface ChannelsOptions {
   readonly congested: () => boolean;
   /** Why no channel may be opened any more; undefined as long as they may. */
   readonly refusing: () => string | undefined;
+  /** A channel has its machine, or will get none. */
+  readonly onRouted: () => void;
 }
 
 /** The channels of one connection (RFC 4254 §5), after its login. */
@@ -83,6 +85,7 @@ export function createChannels(options: ChannelsOptions): Channels {
         dialMs: limits.dialMs,
         signal: abort.signal,
       });
+      options.onRouted();
       const since = clock.now();
       events.emit({ type: "channel.open", ...subject });
       const channel = openChannel({
@@ -103,6 +106,7 @@ export function createChannels(options: ChannelsOptions): Channels {
       slots.set(id, { state: "open", channel });
     } catch (error) {
       slots.delete(id);
+      options.onRouted();
       const refused = refusalOf(error);
       events.emit({ type: "channel.refused", ...subject, code: refused.code, reason: refused.text });
       if (!abort.signal.aborted) refuse(client, refused);

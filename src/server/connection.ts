@@ -1,10 +1,12 @@
 import type { Socket } from "node:net";
 import type { ServerConfig } from "../config/types.ts";
 import type { AuthOutcome, EventStream } from "../observe/events.ts";
-import type { Targets, Tenant } from "../targets/lease.ts";
+import type { Lease, Targets, Tenant } from "../targets/lease.ts";
 import type { Clock } from "../util/clock.ts";
 import { type Deadline, deadline } from "../util/deadline.ts";
 import { formatDuration } from "../util/duration.ts";
+import { LazysshError } from "../util/errors.ts";
+import { bootVisibly } from "./boot.ts";
 import { type Channels, createChannels } from "./channels.ts";
 import type { HostKeys } from "./host-keys.ts";
 import type { Limits } from "./limits.ts";
@@ -12,7 +14,7 @@ import { createLogin } from "./login.ts";
 import { createOutlet } from "./outlet.ts";
 import { DISCONNECT, type DisconnectCode, MSG, message, type ProtocolError, Reader } from "./protocol.ts";
 import { createPulse } from "./pulse.ts";
-import { printable } from "./refusal.ts";
+import { printable, refusalOf } from "./refusal.ts";
 import { createWire } from "./wire.ts";
 
 export interface ConnectionOptions {
@@ -44,6 +46,12 @@ export function serveConnection(options: ConnectionOptions): Connection {
   const { connection, client } = tenant;
   const since = clock.now();
   let channels: Channels | undefined;
+  /** The key has proved itself. */
+  let verified = false;
+  /** Of a machine that is booted, or was, during the login: until a channel has it. */
+  const left = new AbortController();
+  let reserved: Lease | undefined;
+  let handover: Deadline | undefined;
   let ended: string | undefined;
   let closing: Deadline | undefined;
 
@@ -65,8 +73,12 @@ export function serveConnection(options: ConnectionOptions): Connection {
     tries: limits.authTries,
     onOutcome(outcome: AuthOutcome) {
       events.emit({ type: "connection.auth", connection, client, ...outcome });
-      if (outcome.accepted) enter();
+      if (!outcome.accepted) return;
+      verified = true;
+      grace[Symbol.dispose]();
     },
+    boot,
+    onEnter: enter,
   });
   const pulse = createPulse(limits, {
     ask: () => wire.send(message(MSG.GLOBAL_REQUEST, "keepalive@openssh.com", true)),
@@ -88,8 +100,33 @@ export function serveConnection(options: ConnectionOptions): Connection {
   }
 
   function enter(): void {
-    grace[Symbol.dispose]();
-    channels = createChannels({ ...options, wire, congested: () => outlet.full });
+    if (ended !== undefined) return;
+    channels = createChannels({ ...options, wire, congested: () => outlet.full, onRouted: giveReservedBack });
+  }
+
+  async function boot(target: string, say: (line: string) => void): Promise<boolean> {
+    try {
+      const refusing = options.refusing();
+      if (refusing !== undefined) throw new LazysshError("SHUTTING_DOWN", refusing);
+      const { targets } = options;
+      reserved = await bootVisibly({ target, tenant, targets, clock, say, signal: left.signal });
+      if (ended !== undefined) {
+        giveReservedBack();
+        return false;
+      }
+      handover = deadline(clock, limits.handoverMs, () => "no channel was opened");
+      handover.signal.addEventListener("abort", giveReservedBack);
+      return true;
+    } catch (error) {
+      end(DISCONNECT.BY_APPLICATION, refusalOf(error).text);
+      return false;
+    }
+  }
+
+  function giveReservedBack(): void {
+    handover?.[Symbol.dispose]();
+    reserved?.release();
+    reserved = undefined;
   }
 
   function receive(payload: Buffer): void {
@@ -151,6 +188,8 @@ export function serveConnection(options: ConnectionOptions): Connection {
     grace[Symbol.dispose]();
     exchange[Symbol.dispose]();
     channels?.abandon(reason);
+    left.abort(new LazysshError("BOOT_CANCELLED", reason));
+    giveReservedBack();
     closing = deadline(clock, limits.closeMs, () => undefined);
     closing.signal.addEventListener("abort", () => socket.destroy());
     socket.end();
@@ -178,7 +217,7 @@ export function serveConnection(options: ConnectionOptions): Connection {
 
   return {
     get authenticated() {
-      return channels !== undefined;
+      return verified;
     },
     pulse() {
       if (channels && ended === undefined) pulse.beat();

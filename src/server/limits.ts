@@ -19,6 +19,8 @@ export interface Limits {
    * every third of `keepaliveMs`, a client that vanished is noticed within 60 s.
    */
   readonly deadAfterMs: number;
+  /** How long a machine that was booted during the login is kept for the channel that is to come. Default 30 s. */
+  readonly handoverMs: number;
   /** For connecting to the machine's port once the machine is there. Default 10 s. */
   readonly dialMs: number;
   /** How long a client, or a target that its client has left, may take to end what we have ended. Default 3 s. */
@@ -34,6 +36,7 @@ export const DEFAULT_LIMITS: Limits = {
   window: 2 * 1024 * 1024,
   keepaliveMs: 15_000,
   deadAfterMs: 55_000,
+  handoverMs: 30_000,
   dialMs: 10_000,
   closeMs: 3_000,
 };

@@ -11,6 +11,13 @@ export interface LoginOptions {
   /** Requests that may fail before the connection is ended. */
   readonly tries: number;
   readonly onOutcome: (outcome: AuthOutcome) => void;
+  /**
+   * Resolves with true when the target is ready, and with false when the client has been disconnected because it will not be. `say` shows
+   * a line to the person who waits.
+   */
+  readonly boot: (target: string, say: (line: string) => void) => Promise<boolean>;
+  /** The login is confirmed: channels may be opened. */
+  readonly onEnter: () => void;
 }
 
 /** One client's way from the first key exchange to an accepted login (RFC 4252). */
@@ -19,10 +26,12 @@ export interface Login {
   message(payload: Buffer): void;
 }
 
-export function createLogin({ wire, config, tries, onOutcome }: LoginOptions): Login {
+export function createLogin({ wire, config, tries, onOutcome, boot, onEnter }: LoginOptions): Login {
   let serviceAccepted = false;
   let askedForProof = false;
   let failures = 0;
+  /** The key has proved itself, and its answer waits for a machine. */
+  let holding = false;
 
   const fail = (request: AuthRequest, reason: string): void => {
     // Every client begins with `none` to learn the methods; that is no attempt worth a line.
@@ -41,8 +50,9 @@ export function createLogin({ wire, config, tries, onOutcome }: LoginOptions): L
     const decision = decide(request, config);
     switch (decision.kind) {
       case "accept":
-        wire.send(message(MSG.USERAUTH_SUCCESS));
-        onOutcome({ accepted: true, user: decision.user, key: decision.key });
+        holding = true;
+        onOutcome({ accepted: true, user: printable(decision.user), key: decision.key });
+        void enter(decision.boot);
         break;
       case "prove":
         if (askedForProof) {
@@ -58,6 +68,14 @@ export function createLogin({ wire, config, tries, onOutcome }: LoginOptions): L
       default:
         decision satisfies never;
     }
+  };
+
+  const enter = async (target: string | undefined): Promise<void> => {
+    // RFC 4252 §5.4: the client shows a banner at once, and there may be any number of them.
+    const say = (line: string) => wire.send(message(MSG.USERAUTH_BANNER, `${line}\r\n`, ""));
+    if (target !== undefined && !(await boot(target, say))) return;
+    wire.send(message(MSG.USERAUTH_SUCCESS));
+    onEnter();
   };
 
   return {
@@ -77,6 +95,7 @@ export function createLogin({ wire, config, tries, onOutcome }: LoginOptions): L
         }
         case MSG.USERAUTH_REQUEST:
           if (!serviceAccepted) throw new ProtocolError("a login was tried before its service was asked for");
+          if (holding) throw new ProtocolError("a login was tried while another is under way");
           return answer(readRequest(payload, fields, wire.sessionId));
         default:
           throw new ProtocolError("only a login is possible before the login");

@@ -6,6 +6,22 @@ export interface Tenant {
   readonly client: string;
   /** Not a connection, but a person at the controls. */
   readonly byHand?: boolean;
+  /** Told how far the start has come, while it waits. */
+  readonly told?: (stage: Stage) => void;
+}
+
+/** How far the start of a machine has come. */
+export interface Stage {
+  /** `preparing`, `launching`, `booting` …, see targets/life/state.ts. */
+  readonly state: string;
+  /** What is started, for people: "t4g.nano in us-west-2d". */
+  readonly summary: string;
+  /** The cloud's id, once known. */
+  readonly machine: string | undefined;
+  /** What the stage waits for now, in words. */
+  readonly waitingFor: string | undefined;
+  /** Why nobody new is let to it, though it is ready. */
+  readonly unfit: string | undefined;
 }
 
 /** Bytes so far. */

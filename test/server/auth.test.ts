@@ -55,6 +55,19 @@ describe("the authorized key", () => {
     });
   });
 
+  test.each(["archiver", "a+b", "boot+x", "ärchiv", " "])("may name a target to be booted: %j", (target) => {
+    const key = keyOf("ed25519");
+    const user = `boot+${target}`;
+    expect(answer(login(offer(key, "ssh-ed25519"), user), key)).toEqual({
+      kind: "accept",
+      user,
+      key: fingerprint(key.blob),
+      boot: target,
+    });
+    // Not before the key has proved itself.
+    expect(answer(login({ algorithm: "ssh-ed25519", blob: key.blob }, user), key).kind).toBe("prove");
+  });
+
   test.each([
     ["ed25519", "ssh-ed25519"],
     ["rsa", "rsa-sha2-256"],
@@ -80,11 +93,16 @@ describe("nobody else", () => {
     },
   );
 
-  test.each(["root", "", "Jump", "jump ", "jump\u0000"])("as user %j", (user) => {
-    const key = keyOf("ed25519");
-    expect(rejected(login(offer(key, "ssh-ed25519"), user))).toContain(`there is no user "${user}"`);
-    expect(rejected(login({ algorithm: "ssh-ed25519", blob: key.blob }, user))).toContain("there is no user");
-  });
+  test.each(["root", "", "Jump", "jump ", "jump\u0000", "boot", "boot+", "Boot+archiver", " boot+archiver"])(
+    "as user %j",
+    (user) => {
+      const key = keyOf("ed25519");
+      expect(rejected(login(offer(key, "ssh-ed25519"), user))).toContain(`there is no user "${user}"`);
+      expect(rejected(login({ algorithm: "ssh-ed25519", blob: key.blob }, user))).toContain(
+        "there is no user",
+      );
+    },
+  );
 
   test("with another key, asked or signed", () => {
     const other = keyOf("other");

@@ -21,6 +21,8 @@ export interface LaunchOptions extends IdentityOptions {
   readonly keptByConnections: () => boolean;
   readonly unanswered: () => boolean;
   readonly clients: () => readonly string[];
+  /** Called when what it waits for is another thing. */
+  readonly onWaiting: () => void;
 }
 
 /**
@@ -259,6 +261,7 @@ export class Launch {
   readonly #waiting = (waitingFor: string): void => {
     if (waitingFor === this.waitingFor) return;
     this.waitingFor = waitingFor;
+    this.#options.onWaiting();
     this.#context.events.emit({
       type: "machine.waiting",
       target: this.#name,

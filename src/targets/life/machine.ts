@@ -133,6 +133,7 @@ export class MachineDriver {
     const answered = new AbortController();
     void this.#notForEver(id, answered.signal);
     this.#dispatch({ type: "acquire", lease: id });
+    if (this.#model.leases.get(id) === "waiting") this.#tell();
     try {
       return this.#lease(id, await unlessAborted(signal, host), taken, release, signal);
     } catch (error) {
@@ -263,6 +264,7 @@ export class MachineDriver {
       keptByConnections: () => tenancy.onlyConnections,
       unanswered: () => tenancy.unanswered,
       clients: () => tenancy.clients,
+      onWaiting: () => this.#tell(),
     });
   }
 
@@ -277,7 +279,16 @@ export class MachineDriver {
     });
   }
 
+  #tell(): void {
+    const { state } = this.#model;
+    const unfit = state.kind === "ready" ? state.unfit?.message : undefined;
+    const { summary } = this.#context.provider;
+    const { machine, waitingFor } = this.#launch ?? { machine: undefined, waitingFor: undefined };
+    this.#tenancy.tell({ state: state.kind, summary, machine, waitingFor, unfit });
+  }
+
   #announce(before: MachineModel, { state, leases }: MachineModel): void {
+    this.#tell();
     this.#context.events.emit({
       type: "machine.state",
       target: this.#context.target.name,

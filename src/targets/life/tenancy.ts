@@ -1,5 +1,5 @@
 import type { LeaseStatusLine } from "../by-hand.ts";
-import type { Tenant, Traffic } from "../lease.ts";
+import type { Stage, Tenant, Traffic } from "../lease.ts";
 import type { LeaseId, LeaseStatus } from "./state.ts";
 
 interface Entry {
@@ -51,6 +51,11 @@ export class Tenancy {
     const entry = this.#entries.get(id);
     this.leave(id);
     entry?.taken.abort(error);
+  }
+
+  /** Tells those who listen how far things have come. */
+  tell(stage: Stage): void {
+    for (const { tenant } of [...this.#entries.values()]) tenant.told?.(stage);
   }
 
   carries(id: LeaseId, traffic: () => Traffic): void {
