@@ -5,6 +5,9 @@ import { systemClock } from "./util/clock.ts";
 /** What the cloud's client still holds open must not keep an ended program. */
 const LAST_OUTPUT_MS = 250;
 
+// Who read what we print has gone (`| head`, a log collector that restarts): no reason to leave machines alone.
+for (const output of [process.stdout, process.stderr]) output.on("error", () => undefined);
+
 process.exitCode = await runCli(process.argv.slice(2), process);
 // Not awaited: a line that waits while nothing else is left to do is an error to Node 22 and later (exit code 13).
 void systemClock.sleep(LAST_OUTPUT_MS).then(() => process.exit());

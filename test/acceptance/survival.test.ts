@@ -116,6 +116,19 @@ describe("kill -9", () => {
   }, 120_000);
 });
 
+describe("the end of whoever reads the log", () => {
+  it("does not end the server: it serves on, and stops its machines when told to", async () => {
+    await using s = await startScene({ target: { linger: '"10m"' } });
+    s.jump.process.stderr?.destroy();
+    s.jump.process.stdout?.destroy();
+    for (const word of ["one", "two"])
+      expect((await s.ssh(`echo ${word}`)).stdout.toString()).toBe(`${word}\n`);
+    expect(s.calls("RunInstances")).toBe(1);
+    expect((await s.jump.stop()).code).toBe(0);
+    expect(s.running()).toEqual([]);
+  }, 60_000);
+});
+
 describe("signals", () => {
   it("SIGTERM stops all machines, tells connected clients why, and ends with 0", async () => {
     await using s = await startScene({ target: { linger: '"10m"' } });
