@@ -53,6 +53,8 @@ export interface ForwardTarget {
   readonly name: string;
   /** Host to dial; the port is the one the client asks for. */
   readonly to: string;
+  /** TCP ports that channels may reach. Undefined: any. */
+  readonly ports: readonly number[] | undefined;
 }
 
 /** What every machine-starting target has. */
@@ -60,6 +62,8 @@ export interface MachineTarget {
   readonly name: string;
   /** TCP port that must answer before connections go through. Default 22. */
   readonly checkPort: number;
+  /** TCP ports that channels may reach. Undefined: any. */
+  readonly ports: readonly number[] | undefined;
   /**
    * What counts as an answer on `checkPort`: `ssh` a line `SSH-2.0-…`, `tcp` an accepted connection, `auto` (default)
    * an SSH line on any port, but on a port other than 22 a connection that stays open in silence for 15 s will do.

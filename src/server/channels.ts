@@ -126,6 +126,14 @@ export function createChannels(options: ChannelsOptions): Channels {
     if (port === 0 || port > 65_535) {
       return refusal("BAD_REQUEST", `${target}: there is no port ${port}, they are 1 to 65535`);
     }
+    const ports = targets.portsOf(target);
+    if (ports && !ports.includes(port)) {
+      const those = ports.length === 1 ? `only port ${ports[0]} may` : `these may: ${ports.join(", ")}`;
+      return refusal(
+        "NOT_PERMITTED",
+        `${target}: port ${port} may not be reached through this jump host, ${those}`,
+      );
+    }
     if (client.maxPacket === 0) return refusal("BAD_REQUEST", "the client takes no data at all");
     if (slots.size < limits.channels) return undefined;
     return refusal("RESOURCE_SHORTAGE", `this connection has ${slots.size} channels, more are not allowed`);

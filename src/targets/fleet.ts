@@ -184,6 +184,7 @@ export function createFleet({ config, provider, ...rest }: FleetOptions): Fleet 
   return {
     ...controls,
     names,
+    portsOf: (name) => config.targets.find((target) => target.name === name)?.ports,
     acquire,
 
     recover: () => survey.begin(),

@@ -53,6 +53,8 @@ export interface Lease extends AsyncDisposable {
 export interface Targets {
   /** Names of the configured targets, in the order of the file. */
   readonly names: readonly string[];
+  /** TCP ports of a target that channels may reach; undefined: any (or there is no such target). */
+  portsOf(target: string): readonly number[] | undefined;
   /**
    * Starts the target's machine if need be and resolves when connections can be made to it. Aborting the
    * signal gives the place back; when it was the last one, the boot is cancelled.

@@ -13,7 +13,7 @@ const config: Config = {
   server: {} as Config["server"],
   targets: [
     { type: "aws_ec2", name: "a" } as AwsEc2Target,
-    { type: "forward", name: "home", to: "192.0.2.1" },
+    { type: "forward", name: "home", to: "192.0.2.1", ports: undefined },
     { type: "aws_ec2", name: "b" } as AwsEc2Target,
   ],
 };

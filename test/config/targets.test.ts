@@ -109,6 +109,7 @@ describe("forward", () => {
       to: "example.com",
     });
     expect(target('target a forward { to = "[::1]" }\n')).toEqual({ type: "forward", name: "a", to: "::1" });
+    expect(target('target "a" "forward" {\n  to = "h"\n  ports = [22]\n}\n')).toMatchObject({ ports: [22] });
   });
 });
 
@@ -139,6 +140,7 @@ describe("aws_ec2", () => {
   boot_timeout         = "10m"
   max_lifetime         = "12h"
   idle_timeout         = "30m"
+  ports                = [22, "8022", 22]
   max_machines         = 3
   hourly_price         = 0.0042
   budget {
@@ -209,6 +211,7 @@ describe("aws_ec2", () => {
       bootTimeoutMs: 600_000,
       maxLifetimeMs: 43_200_000,
       idleTimeoutMs: 1_800_000,
+      ports: [22, 8022],
       maxMachines: 3,
       hourlyPrice: 0.0042,
       budgetMsPerDay: 5_400_000,

@@ -9,6 +9,8 @@ import { type KeyFiles, type SshFolder, sshFolder } from "./ssh.ts";
 interface FakeTargets extends Targets {
   /** Leases that are held now. */
   readonly held: number;
+  /** What channels may reach, of any target. */
+  ports: readonly number[] | undefined;
   /** Acquires that have not been answered. */
   readonly pending: number;
   readonly tenants: readonly Tenant[];
@@ -24,6 +26,8 @@ function fakeTargets(hosts: Readonly<Record<string, string>>): FakeTargets {
   let pending = 0;
   const targets: FakeTargets = {
     names: Object.keys(hosts),
+    portsOf: () => targets.ports,
+    ports: undefined,
     tenants,
     boot: () => Promise.resolve(),
     get held() {

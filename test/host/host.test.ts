@@ -26,7 +26,7 @@ async function config(metricsPort: number | undefined): Promise<Config> {
       maxMachines: undefined,
       metrics: metricsPort === undefined ? undefined : { host: "127.0.0.1", port: metricsPort },
     },
-    targets: [{ type: "forward", name: "home", to: "127.0.0.1" }],
+    targets: [{ type: "forward", name: "home", to: "127.0.0.1", ports: undefined }],
   };
 }
 

@@ -192,6 +192,20 @@ describe("a refusal says why, in the client's terminal", () => {
     );
   });
 
+  test("for a port that may not be reached, without a machine being asked for", async () => {
+    const before = door.targets.tenants.length;
+    door.targets.ports = [22];
+    const one = await ssh(tunnel(80));
+    door.targets.ports = [22, 8022];
+    const some = await ssh(tunnel(80));
+    door.targets.ports = undefined;
+    expect(one.stderr).toContain(
+      "archiver: port 80 may not be reached through this jump host, only port 22 may",
+    );
+    expect(some.stderr).toContain("these may: 22, 8022");
+    expect(door.targets.tenants).toHaveLength(before);
+  });
+
   test("for a session", async () => {
     const { code, stderr } = await ssh(["-F", config, "lazyssh"]);
     expect(code).toBe(255);

@@ -33,6 +33,7 @@ const archiver: AwsEc2Target = {
   instanceTypes: ["t4g.nano"],
   keyName: "k",
   checkPort: 22,
+  ports: undefined,
   ready: "ssh",
   shared: true,
   lingerMs: 0,
@@ -89,7 +90,7 @@ export function world(
         server: { group, maxMachines } as Config["server"],
         targets: [
           { ...archiver, ...overrides, ...changed },
-          { type: "forward", name: "home", to: "192.0.2.1" },
+          { type: "forward", name: "home", to: "192.0.2.1", ports: undefined },
         ],
       },
       clock,

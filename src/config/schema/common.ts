@@ -1,4 +1,4 @@
-import { no, ok, refined, text } from "../decode/value-type.ts";
+import { listOf, no, ok, refined, text, wholeNumber } from "../decode/value-type.ts";
 import { parseDuration } from "../duration.ts";
 import { parseAuthorizedKeys, parseHostKey } from "../keys.ts";
 import type { HostPort, PublicKey } from "../types.ts";
@@ -17,6 +17,16 @@ export const duration = refined(text, "duration", (given) => {
 export const positiveDuration = refined(duration, "duration", (ms) =>
   ms > 0 ? ok(ms) : no("It must be longer than nothing."),
 );
+
+/** What a channel may reach. */
+export const ports = refined(listOf(wholeNumber(1, 65_535)), "list of numbers", (given) =>
+  given.length > 0
+    ? ok([...new Set(given)])
+    : no("Without any port nobody could connect: leave it out to allow all."),
+);
+
+/** The same words for all types of targets. */
+export const PORTS_DOC = "TCP ports of the machine that connections may reach. Default: any.";
 
 const HOST_PORT = /^(?:\[([^\]]*)\]|([^:[\]]*)):(\d{1,5})$/;
 

@@ -1,6 +1,7 @@
-import { required, type Section } from "../decode/row.ts";
+import { optional, required, type Section } from "../decode/row.ts";
 import { no, ok, refined, text } from "../decode/value-type.ts";
 import type { ForwardTarget } from "../types.ts";
+import { PORTS_DOC, ports } from "./common.ts";
 
 const host = refined(text, "host", (given) => {
   const bare = /^\[(.*)\]$/.exec(given.trim())?.[1] ?? given.trim();
@@ -17,8 +18,9 @@ export const forwardTable = {
     host,
     "host name or IP address to connect to; the port is the one that the client asks for.",
   ),
+  ports: optional("ports", ports, PORTS_DOC),
 };
 
 export function forwardTarget(name: string, { values }: Section<typeof forwardTable>): ForwardTarget {
-  return { type: "forward", name, to: values.to };
+  return { type: "forward", name, ...values };
 }

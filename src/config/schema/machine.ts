@@ -2,7 +2,7 @@ import { blocks, type Decoded, defaulted, optional, required } from "../decode/r
 import { boolean, decimal, ok, oneOf, refined, wholeNumber } from "../decode/value-type.ts";
 import type { MachineTarget } from "../types.ts";
 import { beforeStop, beforeStopTable } from "./before-stop.ts";
-import { duration, positiveDuration } from "./common.ts";
+import { duration, PORTS_DOC, ports, positiveDuration } from "./common.ts";
 
 /** More is a slip of the finger. */
 export const MOST_MACHINES = 1000;
@@ -30,6 +30,7 @@ export const machineTable = {
     "22",
     "TCP port of the machine that must answer before connections go through.",
   ),
+  ports: optional("ports", ports, PORTS_DOC),
   ready: defaulted(
     "ready",
     oneOf("auto", "ssh", "tcp"),

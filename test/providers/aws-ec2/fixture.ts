@@ -10,6 +10,7 @@ export function targetWith(patch: Partial<AwsEc2Target> = {}): AwsEc2Target {
     type: "aws_ec2",
     name: "archiver",
     checkPort: 22,
+    ports: undefined,
     ready: "auto",
     shared: true,
     lingerMs: 0,
