@@ -1,7 +1,7 @@
 # A ZFS pool on a volume that outlives its machine. Before the machine is stopped the pool is exported, so that the next one can
 # import it without force.
 #
-# The key for it is one of its own, which lets root do nothing but this. In the image, /root/.ssh/authorized_keys has:
+# The key for it is one of its own, which lets root do nothing but this. In the image, root's authorized_keys has:
 #
 #   restrict,command="zpool export tank" ssh-ed25519 AAAA…
 

@@ -6,6 +6,7 @@ import { createFleet, createMeter, type Journal, type Lease, type Tenant } from 
 import type { LazysshError } from "../../src/util/errors.ts";
 import { SimClock } from "../harness/sim-clock.ts";
 import { SimProvider } from "../harness/sim-provider.ts";
+import { targetWith } from "../harness/target.ts";
 
 type LaunchRecord = Parameters<Journal["write"]>[0];
 
@@ -20,44 +21,11 @@ export function memoryJournal(): Journal & { records: Map<string, LaunchRecord> 
   };
 }
 
-const archiver: AwsEc2Target = {
-  type: "aws_ec2",
-  name: "archiver",
-  imageId: "ami-1",
-  image: undefined,
-  launchTemplate: undefined,
-  securityGroupIds: [],
-  associatePublicIpAddress: undefined,
-  metadataOptions: undefined,
-  tags: {},
-  instanceTypes: ["t4g.nano"],
-  keyName: "k",
-  checkPort: 22,
-  ports: undefined,
+const archiver = targetWith({
   ready: "ssh",
-  shared: true,
-  lingerMs: 0,
   bootTimeoutMs: 60_000,
-  maxLifetimeMs: undefined,
-  subnetIds: [],
-  spot: undefined,
-  deadManMs: undefined,
-  idleTimeoutMs: undefined,
-  maxMachines: undefined,
-  budgetMsPerDay: undefined,
-  beforeStop: undefined,
-  stopMode: "terminate",
-  hourlyPrice: undefined,
-  userData: undefined,
-  iamInstanceProfile: undefined,
-  profile: undefined,
-  region: undefined,
-  endpoint: undefined,
-  address: undefined,
-  availabilityZone: undefined,
-  ebsBlockDevices: [],
   attachVolumes: [{ deviceName: "/dev/sdf", volumeId: "vol-1" }],
-};
+});
 
 /** Puts something between the first fleet and its surroundings; fleets started later have them as they are. */
 export type Between = (provider: Provider, journal: Journal) => { provider: Provider; journal: Journal };

@@ -13,6 +13,9 @@ import type { Effect, UntimedEvent } from "./state.ts";
 /** The effects that belong to one launch. */
 export type LaunchEffect = Extract<Effect, { launch: number }>;
 
+/** For a knock at the port out of turn, which has an end of its own before. */
+const KNOCK_MS = 15_000;
+
 /** What a launch is told by those who know more of its machine's users. */
 export interface LaunchOptions extends IdentityOptions {
   readonly context: MachineContext;
@@ -140,8 +143,9 @@ export class Launch {
   /** Whether it answers on its port, asked now; if not, that is reported. */
   async answers(signal: AbortSignal): Promise<boolean> {
     if (!this.#served) return true;
-    const step = this.#stepContext(AbortSignal.any([signal, this.#steps.signal]));
-    return knockNow(step, this.#context, this.#served, this.#report).catch(() => true);
+    using limit = deadline(this.#context.clock, KNOCK_MS, () => "no answer", signal, this.#steps.signal);
+    const step = this.#stepContext(limit.signal);
+    return await knockNow(step, this.#context, this.#served, this.#report).catch(() => true);
   }
 
   async #create(step: StepContext): Promise<UntimedEvent> {

@@ -1,7 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { unlessAborted } from "../../util/deadline.ts";
-import { formatDuration } from "../../util/duration.ts";
-import { LazysshError } from "../../util/errors.ts";
+import type { LazysshError } from "../../util/errors.ts";
 import type { LeaseStatusLine, MachineStatus } from "../by-hand.ts";
 import type { Found, MachineContext } from "../context.ts";
 import type { Lease, Tenant } from "../lease.ts";
@@ -18,6 +17,7 @@ import {
   newMachine,
   type UntimedEvent,
 } from "./state.ts";
+import { stageOf, whyNothingStarts } from "./telling.ts";
 import { Tenancy } from "./tenancy.ts";
 import { transition } from "./transition.ts";
 
@@ -162,26 +162,11 @@ export class MachineDriver {
   async #notForEver(lease: LeaseId, answered: AbortSignal): Promise<void> {
     const { target, clock } = this.#context;
     await clock.sleep(target.bootTimeoutMs, answered).catch(() => undefined);
-    const { state, leases } = this.#model;
-    if (answered.aborted || leases.get(lease) !== "waiting") return;
-    const why = this.#whyNothingStarts(state);
-    if (why === undefined) return;
-    this.#tenancy.refuse(
-      lease,
-      new LazysshError("BOOT_TIMEOUT", `${target.name}: ${why}, and nothing is started beside it`),
-    );
+    if (answered.aborted || this.#model.leases.get(lease) !== "waiting") return;
+    const why = whyNothingStarts(this.#model.state, this.#launch, target);
+    if (!why) return;
+    this.#tenancy.refuse(lease, why);
     this.#dispatch({ type: "release", lease });
-  }
-
-  #whyNothingStarts(state: MachineModel["state"]): string | undefined {
-    const within = formatDuration(this.#context.target.bootTimeoutMs);
-    if (state.kind === "ready" && state.unfit) {
-      return `machine ${state.machine} takes no new connections (${state.unfit.message}), and those it has did not end within ${within}`;
-    }
-    if (state.kind !== "stopping") return undefined;
-    const machine = this.#launch?.machine ?? "of an order without an answer";
-    const last = this.#launch?.waitingFor === undefined ? "" : ` (waiting for: ${this.#launch.waitingFor})`;
-    return `the machine ${machine} before this one has not ended within ${within}${last}`;
   }
 
   /** Does what the watch does every few seconds, without waiting for its turn, and answers whether the machine is well. */
@@ -280,11 +265,7 @@ export class MachineDriver {
   }
 
   #tell(): void {
-    const { state } = this.#model;
-    const unfit = state.kind === "ready" ? state.unfit?.message : undefined;
-    const { summary } = this.#context.provider;
-    const { machine, waitingFor } = this.#launch ?? { machine: undefined, waitingFor: undefined };
-    this.#tenancy.tell({ state: state.kind, summary, machine, waitingFor, unfit });
+    this.#tenancy.tell(stageOf(this.#model.state, this.#launch, this.#context.provider.summary));
   }
 
   #announce(before: MachineModel, { state, leases }: MachineModel): void {

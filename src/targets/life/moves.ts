@@ -1,5 +1,5 @@
 import type { LazysshError } from "../../util/errors.ts";
-import type { Effect, MachineModel, MachineState } from "./state.ts";
+import type { Effect, LeaseId, LeaseStatus, MachineModel, MachineState } from "./state.ts";
 
 /** What transitions are made of. */
 
@@ -58,4 +58,20 @@ export function step(model: MachineModel, state: MachineState, ...effects: Effec
 
 export function same(model: MachineModel): Step {
   return { model, effects: [] };
+}
+
+export function hasHeld({ leases }: MachineModel): boolean {
+  return [...leases.values()].includes("held");
+}
+
+export function hasWaiting({ leases }: MachineModel): boolean {
+  return [...leases.values()].includes("waiting");
+}
+
+export function withLease(
+  model: MachineModel,
+  lease: LeaseId,
+  status: LeaseStatus,
+): ReadonlyMap<LeaseId, LeaseStatus> {
+  return new Map(model.leases).set(lease, status);
 }

@@ -1,5 +1,15 @@
 import type { LazysshError } from "../../util/errors.ts";
-import { afterFailure, type Step, same, settle, step, stop } from "./moves.ts";
+import {
+  afterFailure,
+  hasHeld,
+  hasWaiting,
+  type Step,
+  same,
+  settle,
+  step,
+  stop,
+  withLease,
+} from "./moves.ts";
 import type {
   Effect,
   LeaseId,
@@ -285,20 +295,4 @@ function grantAll(model: MachineModel, host: string): Step {
     model: { ...model, leases },
     effects: waiting.map(([lease]): Effect => ({ type: "grant", lease, host })),
   };
-}
-
-function hasHeld({ leases }: MachineModel): boolean {
-  return [...leases.values()].includes("held");
-}
-
-function hasWaiting({ leases }: MachineModel): boolean {
-  return [...leases.values()].includes("waiting");
-}
-
-function withLease(
-  model: MachineModel,
-  lease: LeaseId,
-  status: LeaseStatus,
-): ReadonlyMap<LeaseId, LeaseStatus> {
-  return new Map(model.leases).set(lease, status);
 }

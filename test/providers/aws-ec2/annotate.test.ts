@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { createAwsEc2Provider } from "../../../src/providers/aws-ec2/provider.ts";
 import { ec2Failure, ec2Success, type ScriptedEc2, startScriptedEc2 } from "../../harness/scripted-ec2.ts";
+import { targetWith } from "../../harness/target.ts";
 import {
   describeInstancesXml,
   failureOf,
@@ -9,7 +10,6 @@ import {
   never,
   order,
   tagsXml,
-  targetWith,
 } from "./fixture.ts";
 
 let ec2: ScriptedEc2;

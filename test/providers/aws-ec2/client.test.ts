@@ -5,7 +5,8 @@ import { createEc2 } from "../../../src/providers/aws-ec2/client.ts";
 import { createProvider } from "../../../src/providers/index.ts";
 import { LazysshError } from "../../../src/util/errors.ts";
 import { ec2Failure, type ScriptedEc2, startScriptedEc2 } from "../../harness/scripted-ec2.ts";
-import { describeVolumesXml, failureOf, isolateSdk, never, sdf, targetWith, volumeXml } from "./fixture.ts";
+import { targetWith } from "../../harness/target.ts";
+import { describeVolumesXml, failureOf, isolateSdk, never, sdf, volumeXml } from "./fixture.ts";
 
 const seen = vi.hoisted(() => ({ sdkLoads: 0 }));
 vi.mock("@aws-sdk/client-ec2", async (importOriginal) => {

@@ -5,7 +5,8 @@ import { createAwsEc2Provider } from "../../../src/providers/aws-ec2/provider.ts
 import { createRedact } from "../../../src/providers/aws-ec2/redact.ts";
 import { type ErrorCode, LazysshError } from "../../../src/util/errors.ts";
 import { ec2Failure, type ScriptedEc2, startScriptedEc2 } from "../../harness/scripted-ec2.ts";
-import { describeInstancesXml, failureOf, isolateSdk, never, order, targetWith } from "./fixture.ts";
+import { targetWith } from "../../harness/target.ts";
+import { describeInstancesXml, failureOf, isolateSdk, never, order } from "./fixture.ts";
 
 const userData = "#cloud-config\nSSH_HOST_ED25519_KEY:-----BEGIN OPENSSH PRIVATE KEY-----|b3BlbnNzaC1rZXk|\n";
 const launchTemplate = { id: undefined, name: "backup", version: "3" };

@@ -1,51 +1,7 @@
 import { vi } from "vitest";
-import type { AwsEc2Target } from "../../../src/config/types.ts";
 import type { CreateRequest } from "../../../src/providers/index.ts";
 import { LazysshError } from "../../../src/util/errors.ts";
 import { ec2Success } from "../../harness/scripted-ec2.ts";
-
-/** A target with nothing optional in it. */
-export function targetWith(patch: Partial<AwsEc2Target> = {}): AwsEc2Target {
-  return {
-    type: "aws_ec2",
-    name: "archiver",
-    checkPort: 22,
-    ports: undefined,
-    ready: "auto",
-    shared: true,
-    lingerMs: 0,
-    bootTimeoutMs: 300_000,
-    maxLifetimeMs: undefined,
-    imageId: "ami-1",
-    image: undefined,
-    launchTemplate: undefined,
-    securityGroupIds: [],
-    associatePublicIpAddress: undefined,
-    metadataOptions: { httpTokens: "required", httpPutResponseHopLimit: undefined, httpEndpoint: undefined },
-    tags: {},
-    instanceTypes: ["t4g.nano"],
-    keyName: "operator",
-    subnetIds: [],
-    spot: undefined,
-    deadManMs: undefined,
-    idleTimeoutMs: undefined,
-    maxMachines: undefined,
-    budgetMsPerDay: undefined,
-    beforeStop: undefined,
-    stopMode: "terminate",
-    hourlyPrice: undefined,
-    userData: undefined,
-    iamInstanceProfile: undefined,
-    profile: undefined,
-    region: "us-west-2",
-    endpoint: undefined,
-    address: undefined,
-    availabilityZone: undefined,
-    ebsBlockDevices: [],
-    attachVolumes: [],
-    ...patch,
-  };
-}
 
 export const sdf = { deviceName: "/dev/sdf", volumeId: "vol-1" };
 export const sdg = { deviceName: "/dev/sdg", volumeId: "vol-2" };

@@ -2,15 +2,8 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { AwsEc2Target } from "../../../src/config/types.ts";
 import { createAwsEc2Provider } from "../../../src/providers/aws-ec2/provider.ts";
 import { ec2Failure, ec2Success, type ScriptedEc2, startScriptedEc2 } from "../../harness/scripted-ec2.ts";
-import {
-  describeInstancesXml,
-  failureOf,
-  instanceXml,
-  isolateSdk,
-  never,
-  order,
-  targetWith,
-} from "./fixture.ts";
+import { targetWith } from "../../harness/target.ts";
+import { describeInstancesXml, failureOf, instanceXml, isolateSdk, never, order } from "./fixture.ts";
 
 let ec2: ScriptedEc2;
 beforeEach(async () => {

@@ -5,6 +5,7 @@ import { createEc2 } from "../../../src/providers/aws-ec2/client.ts";
 import { createAwsEc2Provider } from "../../../src/providers/aws-ec2/provider.ts";
 import type { Provider } from "../../../src/providers/index.ts";
 import { ec2Success, type ScriptedEc2, startScriptedEc2 } from "../../harness/scripted-ec2.ts";
+import { targetWith } from "../../harness/target.ts";
 import {
   attachmentXml,
   describeInstancesXml,
@@ -14,7 +15,6 @@ import {
   never,
   order,
   sdf,
-  targetWith,
   volumeXml,
 } from "./fixture.ts";
 

@@ -4,6 +4,7 @@ import { createAwsEc2Provider } from "../../../src/providers/aws-ec2/provider.ts
 import { createProvider } from "../../../src/providers/index.ts";
 import { LazysshError } from "../../../src/util/errors.ts";
 import { ec2Failure, ec2Success, type ScriptedEc2, startScriptedEc2 } from "../../harness/scripted-ec2.ts";
+import { targetWith } from "../../harness/target.ts";
 import {
   describeInstancesXml,
   describeVolumesXml,
@@ -15,7 +16,6 @@ import {
   sdf,
   sdg,
   tagsXml,
-  targetWith,
   volumeXml,
 } from "./fixture.ts";
 

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { remedyFor } from "../../../src/providers/aws-ec2/remedy.ts";
-import { targetWith } from "./fixture.ts";
+import { targetWith } from "../../harness/target.ts";
 
 test("the command ends the machine where it runs", () => {
   const target = targetWith({ profile: "back up", endpoint: "http://127.0.0.1:4566" });

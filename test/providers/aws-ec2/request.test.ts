@@ -3,7 +3,8 @@ import type { AwsEc2Target } from "../../../src/config/types.ts";
 import { createAwsEc2Provider } from "../../../src/providers/aws-ec2/provider.ts";
 import { ownFilters, runInstancesInput } from "../../../src/providers/aws-ec2/request.ts";
 import { ec2Success, type ScriptedEc2, startScriptedEc2 } from "../../harness/scripted-ec2.ts";
-import { instanceXml, isolateSdk, never, order, targetWith } from "./fixture.ts";
+import { targetWith } from "../../harness/target.ts";
+import { instanceXml, isolateSdk, never, order } from "./fixture.ts";
 
 let ec2: ScriptedEc2;
 beforeEach(async () => {

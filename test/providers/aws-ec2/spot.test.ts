@@ -9,15 +9,8 @@ import {
   type ScriptedEc2,
   startScriptedEc2,
 } from "../../harness/scripted-ec2.ts";
-import {
-  describeInstancesXml,
-  instanceXml,
-  isolateSdk,
-  never,
-  order,
-  tagsXml,
-  targetWith,
-} from "./fixture.ts";
+import { targetWith } from "../../harness/target.ts";
+import { describeInstancesXml, instanceXml, isolateSdk, never, order, tagsXml } from "./fixture.ts";
 
 const lifecycle = "<instanceLifecycle>spot</instanceLifecycle>";
 const owned = tagsXml({ "lazyssh:owner": "server-1" });

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { AwsEc2Target } from "../../../src/config/types.ts";
 import { createAwsEc2Provider } from "../../../src/providers/aws-ec2/provider.ts";
 import { ec2Failure, ec2Success, type ScriptedEc2, startScriptedEc2 } from "../../harness/scripted-ec2.ts";
+import { targetWith } from "../../harness/target.ts";
 import {
   type AttachmentXml,
   attachmentXml,
@@ -13,7 +14,6 @@ import {
   never,
   sdf,
   sdg,
-  targetWith,
   volumeXml,
 } from "./fixture.ts";
 

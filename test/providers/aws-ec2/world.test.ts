@@ -7,8 +7,9 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi 
 import type { AwsEc2Target } from "../../../src/config/types.ts";
 import { DEV_IMAGE, SUBNETS } from "../../../src/dev/cloud/region.ts";
 import { createAwsEc2Provider } from "../../../src/providers/aws-ec2/provider.ts";
+import { targetWith } from "../../harness/target.ts";
 import { eventually, startWorld, type TestWorld } from "../../harness/world.ts";
-import { failureOf, isolateSdk, never, order, targetWith } from "./fixture.ts";
+import { failureOf, isolateSdk, never, order } from "./fixture.ts";
 
 /** Long enough to ask for something while the machine is pending, also on a slow computer. */
 const SLOW = { pendingMs: 2_000 };

@@ -3,6 +3,7 @@ import type { AwsEc2Target } from "../../../../src/config/types.ts";
 import { createAwsEc2Provider } from "../../../../src/providers/aws-ec2/provider.ts";
 import { LazysshError } from "../../../../src/util/errors.ts";
 import { ec2Failure, ec2Success, type ScriptedEc2, startScriptedEc2 } from "../../../harness/scripted-ec2.ts";
+import { targetWith } from "../../../harness/target.ts";
 import {
   describeInstancesXml,
   describeVolumesXml,
@@ -12,7 +13,6 @@ import {
   sdf,
   sdg,
   tagsXml,
-  targetWith,
   volumeXml,
 } from "../fixture.ts";
 

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { zoneFindings } from "../../../../src/providers/aws-ec2/preflight/zones.ts";
-import { targetWith } from "../fixture.ts";
+import { targetWith } from "../../../harness/target.ts";
 
 const volume = (zone: string | undefined, id = "vol-1") => ({ id, zone });
 const subnet = (zone: string | undefined, id = "subnet-1") => ({ id, zone });
