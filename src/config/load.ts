@@ -27,6 +27,8 @@ export interface LoadOptions {
 export interface ConfigResult {
   readonly config: Config | undefined;
   readonly diagnostics: readonly Diagnostic[];
+  /** Paths of all files that were read, the configuration first: what it depends on. */
+  readonly files: readonly string[];
   /** For `renderDiagnostics` and `diagnosticsToJson`. */
   readonly sources: Sources;
 }
@@ -44,6 +46,7 @@ export async function loadConfig(options: LoadOptions): Promise<ConfigResult> {
     return {
       config: undefined,
       diagnostics: [diagnostic],
+      files: [options.file],
       sources: new Sources(sensitiveNames, publicWords),
     };
   }
@@ -72,7 +75,7 @@ export function parseConfig(bytes: Uint8Array, { file, env, vars = {} }: LoadOpt
     : undefined;
   if (!decoded.ok) sources.add(decoded.source);
   const diagnostics = findings.all.map((finding) => sources.diagnostic(finding)).sort(inOrder(file));
-  return { config: findings.errorCount === 0 ? config : undefined, diagnostics, sources };
+  return { config: findings.errorCount === 0 ? config : undefined, diagnostics, files: [file], sources };
 }
 
 function readSource(

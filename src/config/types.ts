@@ -1,3 +1,5 @@
+import type { HostKeyConfig, LimitsConfig, Revocations, UserConfig } from "./access.ts";
+
 /** A configuration that has been validated and resolved: everything present, nothing to default again. */
 export interface Config {
   /** The file it was read from, as the user named it. */
@@ -10,10 +12,14 @@ export interface Config {
 export interface ServerConfig {
   /** Where to listen. Default `localhost:7922`; port 0 lets the system choose. */
   readonly listen: HostPort;
-  /** Private key in PEM or OpenSSH format. Sensitive: never logged, never rendered. */
-  readonly hostKey: string;
-  /** The key that may log in as user `jump`. */
-  readonly authorizedKey: PublicKey;
+  /** At least one; each of another type. */
+  readonly hostKeys: readonly HostKeyConfig[];
+  /** At least one, in the order of the file; the one of `authorized_key` first. */
+  readonly users: readonly UserConfig[];
+  readonly revoked: Revocations;
+  readonly limits: LimitsConfig;
+  /** How long connections may go on after SIGTERM, in milliseconds, before they are ended. Default 0. */
+  readonly drainMs: number;
   /** Where intent is written down before effects. Undefined: the command line or the environment decides. */
   readonly stateDir: string | undefined;
   /**

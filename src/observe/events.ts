@@ -1,44 +1,46 @@
 import type { ErrorCode } from "../util/errors.ts";
 
+/** Who it was: the user of the config, the key that signed, and the certificate that vouches for it, if one does. */
+export interface Who {
+  readonly user: string;
+  /** Fingerprint, `SHA256:…`. */
+  readonly key: string;
+  /** Key id, serial number (decimal) and signer's fingerprint of the certificate. */
+  readonly certificate?: string;
+  readonly serial?: string;
+  readonly authority?: string;
+}
+
 /** Everything worth watching, as one typed stream. Log lines, metrics and pages are subscribers of it. */
 export type LazysshEvent =
   | { readonly type: "listening"; readonly host: string; readonly port: number }
   | { readonly type: "connection.open"; readonly connection: string; readonly client: string }
   | ({ readonly type: "connection.auth"; readonly connection: string; readonly client: string } & AuthOutcome)
-  | {
+  /** The sums are of its channels; nobody is named when nobody logged in. */
+  | ({
       readonly type: "connection.close";
       readonly connection: string;
       readonly client: string;
       readonly reason: string;
       readonly seconds: number;
-    }
-  | {
-      readonly type: "channel.open";
-      readonly connection: string;
-      readonly channel: number;
-      readonly target: string;
-      readonly port: number;
-    }
-  | {
+      readonly channels: number;
+      readonly bytesUp: number;
+      readonly bytesDown: number;
+    } & Partial<Who>)
+  | ({ readonly type: "channel.open" } & ChannelSubject)
+  | ({
       readonly type: "channel.refused";
-      readonly connection: string;
-      readonly channel: number;
-      readonly target: string;
-      readonly port: number;
       readonly code: ErrorCode;
       readonly reason: string;
-    }
-  | {
+    } & ChannelSubject)
+  | ({
       readonly type: "channel.close";
-      readonly connection: string;
-      readonly channel: number;
-      readonly target: string;
-      readonly port: number;
+      /** From the client, and to it. */
       readonly bytesUp: number;
       readonly bytesDown: number;
       readonly reason: string;
       readonly seconds: number;
-    }
+    } & ChannelSubject)
   | {
       readonly type: "machine.state";
       readonly target: string;
@@ -133,9 +135,19 @@ export type LazysshEvent =
   | { readonly type: "server.stopping"; readonly signal: string; readonly machines: readonly string[] }
   | { readonly type: "server.warning"; readonly reason: string };
 
+/** `login` is the name that the client gave. */
 export type AuthOutcome =
-  | { readonly accepted: true; readonly user: string; readonly key: string }
-  | { readonly accepted: false; readonly user: string; readonly reason: string };
+  | ({ readonly accepted: true; readonly login: string } & Who)
+  | { readonly accepted: false; readonly login: string; readonly reason: string };
+
+/** From where, by whom, and to what. */
+export interface ChannelSubject extends Who {
+  readonly connection: string;
+  readonly client: string;
+  readonly channel: number;
+  readonly target: string;
+  readonly port: number;
+}
 
 export type Subscriber = (event: LazysshEvent) => void;
 

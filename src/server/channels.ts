@@ -3,6 +3,7 @@ import type { Targets, Tenant } from "../targets/lease.ts";
 import type { Clock } from "../util/clock.ts";
 import { LazysshError } from "../util/errors.ts";
 import { type Channel, type ChannelHost, type ClientSide, openChannel } from "./channel.ts";
+import { type Identity, whoIs } from "./identity.ts";
 import type { Limits } from "./limits.ts";
 import { MSG, message, OPEN_FAILURE, ProtocolError, Reader } from "./protocol.ts";
 import { printable, type Refusal, refusal, refusalOf } from "./refusal.ts";
@@ -11,6 +12,7 @@ import type { Wire } from "./wire.ts";
 
 export interface ChannelsOptions {
   readonly wire: Wire;
+  readonly identity: Identity;
   readonly tenant: Tenant;
   readonly targets: Targets;
   readonly events: EventStream;
@@ -27,6 +29,10 @@ export interface ChannelsOptions {
 /** The channels of one connection (RFC 4254 §5), after its login. */
 export interface Channels {
   readonly open: number;
+  /** So far: channels that were opened, and the bytes of those that have ended, from the client and to it. */
+  readonly opened: number;
+  readonly bytesUp: number;
+  readonly bytesDown: number;
   /** A message about channels. @throws ProtocolError */
   message(payload: Buffer): void;
   /** Data may flow again: those that waited go on, in turn. */
@@ -49,7 +55,9 @@ const READ_BUFFER = 64 * 1024;
 
 export function createChannels(options: ChannelsOptions): Channels {
   const { wire, tenant, targets, events, clock, limits } = options;
-  const { connection } = tenant;
+  const { connection, client: from } = tenant;
+  const who = { connection, client: from, ...whoIs(options.identity) };
+  const sums = { opened: 0, bytesUp: 0, bytesDown: 0 };
   const slots = new Map<number, Slot>();
   const waiting = new Set<Channel>();
   let readBuffer: Uint8Array | undefined;
@@ -70,7 +78,7 @@ export function createChannels(options: ChannelsOptions): Channels {
   };
 
   const open = async (id: number, client: ClientSide, destination: Destination): Promise<void> => {
-    const subject = { connection, channel: id, ...destination };
+    const subject = { ...who, channel: id, ...destination };
     const abort = new AbortController();
     slots.set(id, { state: "opening", abort });
     try {
@@ -88,6 +96,7 @@ export function createChannels(options: ChannelsOptions): Channels {
       options.onRouted();
       const since = clock.now();
       events.emit({ type: "channel.open", ...subject });
+      sums.opened += 1;
       const channel = openChannel({
         id,
         client,
@@ -100,6 +109,8 @@ export function createChannels(options: ChannelsOptions): Channels {
           if (slots.get(id)?.state === "left") slots.delete(id);
           else slots.set(id, { state: "closed" });
           waiting.delete(channel);
+          sums.bytesUp += end.bytesUp;
+          sums.bytesDown += end.bytesDown;
           events.emit({ type: "channel.close", ...subject, ...end, seconds: (clock.now() - since) / 1000 });
         },
       });
@@ -156,7 +167,7 @@ export function createChannels(options: ChannelsOptions): Channels {
     const target = printable(destination.target);
     events.emit({
       type: "channel.refused",
-      connection,
+      ...who,
       channel: client.id,
       target,
       port,
@@ -202,6 +213,15 @@ export function createChannels(options: ChannelsOptions): Channels {
   return {
     get open() {
       return slots.size;
+    },
+    get opened() {
+      return sums.opened;
+    },
+    get bytesUp() {
+      return sums.bytesUp;
+    },
+    get bytesDown() {
+      return sums.bytesDown;
     },
 
     message(payload) {

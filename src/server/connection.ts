@@ -9,6 +9,7 @@ import { LazysshError } from "../util/errors.ts";
 import { bootVisibly } from "./boot.ts";
 import { type Channels, createChannels } from "./channels.ts";
 import type { HostKeys } from "./host-keys.ts";
+import { type Identity, whoIs } from "./identity.ts";
 import type { Limits } from "./limits.ts";
 import { createLogin } from "./login.ts";
 import { createOutlet } from "./outlet.ts";
@@ -20,7 +21,10 @@ import { createWire } from "./wire.ts";
 export interface ConnectionOptions {
   readonly socket: Socket;
   readonly tenant: Tenant;
-  readonly config: ServerConfig;
+  /** IP address of the client, without port or brackets. */
+  readonly address: string;
+  /** As it is now: it may be reloaded. */
+  readonly config: () => ServerConfig;
   readonly hostKeys: HostKeys;
   readonly targets: Targets;
   readonly events: EventStream;
@@ -42,12 +46,13 @@ export interface Connection {
 }
 
 export function serveConnection(options: ConnectionOptions): Connection {
-  const { socket, tenant, clock, limits, events } = options;
+  const { socket, clock, limits, events, address } = options;
+  let { tenant } = options;
   const { connection, client } = tenant;
   const since = clock.now();
   let channels: Channels | undefined;
-  /** The key has proved itself. */
-  let verified = false;
+  /** Whose key has proved itself. */
+  let identity: Identity | undefined;
   /** Of a machine that is booted, or was, during the login: until a channel has it. */
   const left = new AbortController();
   let reserved: Lease | undefined;
@@ -69,12 +74,14 @@ export function serveConnection(options: ConnectionOptions): Connection {
   });
   const login = createLogin({
     wire,
-    config: options.config,
+    context: () => ({ ...options.config(), now: clock.now(), address }),
     tries: limits.authTries,
-    onOutcome(outcome: AuthOutcome) {
-      events.emit({ type: "connection.auth", connection, client, ...outcome });
-      if (!outcome.accepted) return;
-      verified = true;
+    onOutcome: (outcome: AuthOutcome) =>
+      events.emit({ type: "connection.auth", connection, client, ...outcome }),
+    onVerified(verified) {
+      identity = verified;
+      const { maxMachines } = verified.permissions;
+      tenant = { ...tenant, user: { name: verified.user, maxMachines, sees: () => true } };
       grace[Symbol.dispose]();
     },
     boot,
@@ -100,8 +107,15 @@ export function serveConnection(options: ConnectionOptions): Connection {
   }
 
   function enter(): void {
-    if (ended !== undefined) return;
-    channels = createChannels({ ...options, wire, congested: () => outlet.full, onRouted: giveReservedBack });
+    if (ended !== undefined || !identity) return;
+    channels = createChannels({
+      ...options,
+      wire,
+      identity,
+      tenant,
+      congested: () => outlet.full,
+      onRouted: giveReservedBack,
+    });
   }
 
   async function boot(target: string, say: (line: string) => void): Promise<boolean> {
@@ -209,7 +223,18 @@ export function serveConnection(options: ConnectionOptions): Connection {
     closing?.[Symbol.dispose]();
     wire.silence();
     const seconds = (clock.now() - since) / 1000;
-    events.emit({ type: "connection.close", connection, client, reason: ended ?? "", seconds });
+    const { opened = 0, bytesUp = 0, bytesDown = 0 } = channels ?? {};
+    events.emit({
+      type: "connection.close",
+      connection,
+      client,
+      ...(identity && whoIs(identity)),
+      reason: ended ?? "",
+      seconds,
+      channels: opened,
+      bytesUp,
+      bytesDown,
+    });
     options.onClosed();
   });
   events.emit({ type: "connection.open", connection, client });
@@ -217,7 +242,7 @@ export function serveConnection(options: ConnectionOptions): Connection {
 
   return {
     get authenticated() {
-      return verified;
+      return identity !== undefined;
     },
     pulse() {
       if (channels && ended === undefined) pulse.beat();

@@ -6,8 +6,8 @@ import type { Targets } from "../targets/lease.ts";
 import type { Clock } from "../util/clock.ts";
 import { messageOf } from "../util/errors.ts";
 import { type Connection, serveConnection } from "./connection.ts";
-import { readHostKey } from "./host-keys.ts";
-import { DEFAULT_LIMITS, type Limits } from "./limits.ts";
+import { readHostKeys } from "./host-keys.ts";
+import { type Limits, limitsOf } from "./limits.ts";
 import { createListeners } from "./listeners.ts";
 import { DISCONNECT } from "./protocol.ts";
 import { BEATS_PER_KEEPALIVE } from "./pulse.ts";
@@ -18,7 +18,7 @@ export interface FrontDoorOptions {
   readonly targets: Targets;
   readonly events: EventStream;
   readonly clock: Clock;
-  /** Those not given have their defaults. */
+  /** Those not given are as the config says. */
   readonly limits?: Partial<Limits>;
 }
 
@@ -32,6 +32,12 @@ export interface FrontDoor {
    * @throws LazysshError `CONFIG_INVALID` when the address is in use, not allowed or not here.
    */
   listen(): Promise<{ host: string; port: number }>;
+  /**
+   * Has another config for whoever logs in from now on. Where it listens does not change.
+   *
+   * @throws LazysshError `CONFIG_INVALID` when a host key cannot be used; then everything stays as it was.
+   */
+  reload(config: ServerConfig): void;
   /** No new connections, and no new channels on those there are: they are refused with this text. */
   refuseNew(reason: string): void;
   /** Ends all connections with a message and resolves when they are gone, within `closeMs`. Idempotent. */
@@ -39,9 +45,13 @@ export interface FrontDoor {
 }
 
 /** @throws LazysshError `CONFIG_INVALID` when the host key cannot be used. */
-export function createFrontDoor({ config, targets, events, clock, ...rest }: FrontDoorOptions): FrontDoor {
-  const limits: Limits = { ...DEFAULT_LIMITS, ...rest.limits };
-  const hostKeys = readHostKey(config.hostKey);
+export function createFrontDoor({ targets, events, clock, ...rest }: FrontDoorOptions): FrontDoor {
+  const read = (config: ServerConfig) => ({
+    config,
+    limits: { ...limitsOf(config.limits), ...rest.limits },
+    hostKeys: readHostKeys(config.hostKeys),
+  });
+  let current = read(rest.config);
   const connections = new Set<Connection>();
   const stopped = new AbortController();
   let refusing: string | undefined;
@@ -54,7 +64,7 @@ export function createFrontDoor({ config, targets, events, clock, ...rest }: Fro
     const address = socket.remoteAddress?.replace(/^::ffff:/, "");
     if (address === undefined || refusing !== undefined) return void socket.destroy();
     const strangers = [...connections].filter(({ authenticated }) => !authenticated);
-    if (strangers.length >= limits.unauthenticated) {
+    if (strangers.length >= current.limits.startups.full) {
       events.emit({
         type: "server.warning",
         reason: `too many connections that have not logged in: ${address} was dropped`,
@@ -65,12 +75,13 @@ export function createFrontDoor({ config, targets, events, clock, ...rest }: Fro
     const connection = serveConnection({
       socket,
       tenant: { connection: randomBytes(4).toString("hex"), client },
-      config,
-      hostKeys,
+      address,
+      config: () => current.config,
+      hostKeys: current.hostKeys,
+      limits: current.limits,
       targets,
       events,
       clock,
-      limits,
       refusing: () => refusing,
       onClosed() {
         connections.delete(connection);
@@ -91,7 +102,7 @@ export function createFrontDoor({ config, targets, events, clock, ...rest }: Fro
 
   const beat = async (): Promise<void> => {
     for (;;) {
-      await clock.sleep(limits.keepaliveMs / BEATS_PER_KEEPALIVE, stopped.signal);
+      await clock.sleep(current.limits.keepaliveMs / BEATS_PER_KEEPALIVE, stopped.signal);
       for (const connection of connections) connection.pulse();
     }
   };
@@ -125,9 +136,12 @@ export function createFrontDoor({ config, targets, events, clock, ...rest }: Fro
           "ssh2's native ciphers are missing, every byte costs a third more CPU: run `npm rebuild ssh2` with a C++ compiler";
         events.emit({ type: "server.warning", reason });
       }
-      const address = await listeners.listen(config.listen);
+      const address = await listeners.listen(current.config.listen);
       beat().catch(() => undefined);
       return address;
+    },
+    reload(config) {
+      current = read(config);
     },
     refuseNew,
     close: () => (closing ??= close()),

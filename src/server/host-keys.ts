@@ -1,8 +1,14 @@
 import ssh2, { type ParsedKey } from "ssh2";
+import type { HostKeyConfig } from "../config/access.ts";
 import { LazysshError } from "../util/errors.ts";
 
 /** Host keys by the signature algorithm that they serve, best first. */
 export type HostKeys = Readonly<Record<string, ParsedKey>>;
+
+/** @throws LazysshError `CONFIG_INVALID`; see {@link readHostKey}. */
+export function readHostKeys(keys: readonly HostKeyConfig[]): HostKeys {
+  return Object.assign({}, ...keys.map(({ key }) => readHostKey(key)).reverse()) as HostKeys;
+}
 
 /**
  * Reads a private host key in PEM or OpenSSH format.

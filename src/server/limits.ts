@@ -1,3 +1,5 @@
+import { DEFAULT_LIMITS_CONFIG, type LimitsConfig } from "../config/access.ts";
+
 /** What one client may cost, and how long it may take. All durations in milliseconds. */
 export interface Limits {
   /** From the TCP connection to an accepted login. Default 30 s. */
@@ -6,8 +8,10 @@ export interface Limits {
   readonly keyExchangeMs: number;
   /** Login requests that may fail, `none` included, before the connection is ended. Default 6. */
   readonly authTries: number;
-  /** Connections that have not logged in; one more is dropped at once. Default 100. */
-  readonly unauthenticated: number;
+  /** Connections that have not logged in: see LimitsConfig. */
+  readonly startups: LimitsConfig["startups"];
+  /** Connections that have logged in. Default 1000. */
+  readonly connections: number;
   /** Channels of one connection, opening and closing ones included. Default 256. */
   readonly channels: number;
   /** Bytes a client may send on a channel before its target has taken them. Default 2 MiB. */
@@ -19,6 +23,9 @@ export interface Limits {
    * every third of `keepaliveMs`, a client that vanished is noticed within 60 s.
    */
   readonly deadAfterMs: number;
+  /** Bytes in either direction, and time, after which keys are exchanged anew. Default 1 GiB, 1 h. */
+  readonly rekeyBytes: number;
+  readonly rekeyMs: number;
   /** How long a machine that was booted during the login is kept for the channel that is to come. Default 30 s. */
   readonly handoverMs: number;
   /** For connecting to the machine's port once the machine is there. Default 10 s. */
@@ -27,16 +34,19 @@ export interface Limits {
   readonly closeMs: number;
 }
 
-export const DEFAULT_LIMITS: Limits = {
-  loginGraceMs: 30_000,
-  keyExchangeMs: 20_000,
-  authTries: 6,
-  unauthenticated: 100,
-  channels: 256,
-  window: 2 * 1024 * 1024,
-  keepaliveMs: 15_000,
-  deadAfterMs: 55_000,
-  handoverMs: 30_000,
-  dialMs: 10_000,
-  closeMs: 3_000,
-};
+/** What the config says, and what it does not. */
+export function limitsOf({ clientTimeoutMs, ...config }: LimitsConfig): Limits {
+  return {
+    ...config,
+    keyExchangeMs: 20_000,
+    window: 2 * 1024 * 1024,
+    keepaliveMs: clientTimeoutMs / 4,
+    // A beat, a third of the above, may pass before it is noticed.
+    deadAfterMs: (clientTimeoutMs * 11) / 12,
+    handoverMs: 30_000,
+    dialMs: 10_000,
+    closeMs: 3_000,
+  };
+}
+
+export const DEFAULT_LIMITS: Limits = limitsOf(DEFAULT_LIMITS_CONFIG);

@@ -1,16 +1,19 @@
-import type { ServerConfig } from "../config/types.ts";
 import type { AuthOutcome } from "../observe/events.ts";
-import { type AuthRequest, decide, type OfferedKey } from "./auth.ts";
+import { type AuthContext, type AuthRequest, decide, type OfferedKey } from "./auth.ts";
+import { type Identity, whoIs } from "./identity.ts";
 import { DISCONNECT, MSG, message, ProtocolError, Reader } from "./protocol.ts";
 import { printable } from "./refusal.ts";
 import type { Wire } from "./wire.ts";
 
 export interface LoginOptions {
   readonly wire: Wire;
-  readonly config: Pick<ServerConfig, "authorizedKey">;
+  /** Asked at each request, so that a reload counts. */
+  readonly context: () => AuthContext;
   /** Requests that may fail before the connection is ended. */
   readonly tries: number;
   readonly onOutcome: (outcome: AuthOutcome) => void;
+  /** The key has proved itself. */
+  readonly onVerified: (identity: Identity) => void;
   /**
    * Resolves with true when the target is ready, and with false when the client has been disconnected because it will not be. `say` shows
    * a line to the person who waits.
@@ -26,7 +29,15 @@ export interface Login {
   message(payload: Buffer): void;
 }
 
-export function createLogin({ wire, config, tries, onOutcome, boot, onEnter }: LoginOptions): Login {
+export function createLogin({
+  wire,
+  context,
+  tries,
+  onOutcome,
+  onVerified,
+  boot,
+  onEnter,
+}: LoginOptions): Login {
   let serviceAccepted = false;
   let askedForProof = false;
   let failures = 0;
@@ -35,7 +46,7 @@ export function createLogin({ wire, config, tries, onOutcome, boot, onEnter }: L
 
   const fail = (request: AuthRequest, reason: string): void => {
     // Every client begins with `none` to learn the methods; that is no attempt worth a line.
-    if (request.method !== "none") onOutcome({ accepted: false, user: printable(request.user), reason });
+    if (request.method !== "none") onOutcome({ accepted: false, login: printable(request.user), reason });
     failures += 1;
     if (failures >= tries) {
       throw new ProtocolError(
@@ -47,11 +58,12 @@ export function createLogin({ wire, config, tries, onOutcome, boot, onEnter }: L
   };
 
   const answer = (request: AuthRequest): void => {
-    const decision = decide(request, config);
+    const decision = decide(request, context());
     switch (decision.kind) {
       case "accept":
         holding = true;
-        onOutcome({ accepted: true, user: printable(decision.user), key: decision.key });
+        onOutcome({ accepted: true, login: printable(request.user), ...whoIs(decision.identity) });
+        onVerified(decision.identity);
         void enter(decision.boot);
         break;
       case "prove":

@@ -4,10 +4,21 @@ export interface Tenant {
   readonly connection: string;
   /** Address of the client, for people. */
   readonly client: string;
+  /** Undefined for a person at the controls of the server itself, who may do everything. */
+  readonly user?: TenantUser;
   /** Not a connection, but a person at the controls. */
   readonly byHand?: boolean;
   /** Told how far the start has come, while it waits. */
   readonly told?: (stage: Stage) => void;
+}
+
+/** What limits a user's machines. */
+export interface TenantUser {
+  readonly name: string;
+  /** How many machines may exist at once that the user has leases of. Undefined: any number. */
+  readonly maxMachines: number | undefined;
+  /** Whether the user may know of this target. */
+  readonly sees: (target: string) => boolean;
 }
 
 /** How far the start of a machine has come. */

@@ -47,11 +47,11 @@ describe("server", () => {
     const { config } = load(server);
     expect(config?.server).toMatchObject({
       listen: { host: "localhost", port: 7922 },
-      hostKey: `${hostKey}\n`,
-      authorizedKey: { type: "ssh-ed25519", comment: "dana@laptop" },
+      hostKeys: [{ key: `${hostKey}\n`, certificate: undefined }],
+      users: [{ name: "jump", keys: [{ key: { type: "ssh-ed25519", comment: "dana@laptop" } }] }],
       stateDir: undefined,
     });
-    expect(config?.server.authorizedKey.blob.toString("base64")).toBe(authorizedKey.split(" ")[1]);
+    expect(config?.server.users[0]?.keys[0]?.key.blob.toString("base64")).toBe(authorizedKey.split(" ")[1]);
     expect(config?.file).toBe("config.hcl");
   });
 
@@ -84,14 +84,14 @@ describe("server", () => {
 
   test("an indented key in a heredoc is a key, CRLF line ends too", () => {
     const indented = server.replace("<<KEY", "<<-KEY").replace(hostKey, hostKey.replace(/^/gm, "    "));
-    expect(load(indented).config?.server.hostKey).toBe(`${hostKey}\n`);
-    expect(load(server.replaceAll("\n", "\r\n")).config?.server.hostKey).toBe(`${hostKey}\n`);
+    expect(load(indented).config?.server.hostKeys[0]?.key).toBe(`${hostKey}\n`);
+    expect(load(server.replaceAll("\n", "\r\n")).config?.server.hostKeys[0]?.key).toBe(`${hostKey}\n`);
   });
 
   test("keys may come from the environment", () => {
     const text = 'server {\n  host_key = env("HOST")\n  authorized_key = env("USER_KEY")\n}\n';
     const { config } = load(text, { env: { HOST: hostKey, USER_KEY: authorizedKey } });
-    expect(config?.server.hostKey).toBe(`${hostKey}\n`);
+    expect(config?.server.hostKeys[0]?.key).toBe(`${hostKey}\n`);
   });
 
   test("without a target it is valid, with a warning", () => {
@@ -477,7 +477,7 @@ describe("warnings", () => {
   test("what is ignored of authorized keys", () => {
     const keys = `<<EOT\n# mine\n\n  restrict,from="a b" ${authorizedKey}\n${authorizedKey}\nEOT\n`;
     const result = load(`${server.replace(`"${authorizedKey}"\n`, keys)}target "a" "forward" { to = "h" }\n`);
-    expect(result.config?.server.authorizedKey.comment).toBe("dana@laptop");
+    expect(result.config?.server.users[0]?.keys[0]?.key.comment).toBe("dana@laptop");
     expect(result.diagnostics.map(({ detail }) => detail)).toEqual([
       "The options before the key are not applied. Only the first key may log in; the others are ignored.",
     ]);

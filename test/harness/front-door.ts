@@ -1,8 +1,10 @@
+import type { ServerConfig } from "../../src/config/types.ts";
 import { createEventStream, type LazysshEvent } from "../../src/observe/events.ts";
 import { createFrontDoor, type FrontDoor, type Limits } from "../../src/server/index.ts";
 import type { Lease, Targets, Tenant } from "../../src/targets/lease.ts";
 import { systemClock } from "../../src/util/clock.ts";
 import { LazysshError } from "../../src/util/errors.ts";
+import { serverConfig } from "./server-config.ts";
 import { type KeyFiles, type SshFolder, sshFolder } from "./ssh.ts";
 
 /** Targets that need no machine: names to hosts, with counts of what is held. */
@@ -95,6 +97,8 @@ export interface DoorOptions {
   /** Name of the target to the host that is dialled. Default: `archiver` on 127.0.0.1. */
   readonly hosts?: Readonly<Record<string, string>>;
   readonly limits?: Partial<Limits>;
+  /** What differs from `serverConfig`. */
+  readonly config?: Partial<ServerConfig>;
   readonly hostKeyType?: "ed25519" | "ecdsa" | "rsa";
   readonly clientKeyType?: "ed25519" | "ecdsa" | "rsa";
 }
@@ -108,15 +112,7 @@ export async function openDoor(options: DoorOptions = {}): Promise<OpenDoor> {
   const events: LazysshEvent[] = [];
   stream.subscribe((event) => events.push(event));
   const door = createFrontDoor({
-    config: {
-      listen: { host: "127.0.0.1", port: 0 },
-      hostKey: hostKey.privateKey,
-      authorizedKey: { type: clientKey.type, blob: clientKey.blob, comment: "" },
-      stateDir: undefined,
-      group: undefined,
-      maxMachines: undefined,
-      metrics: undefined,
-    },
+    config: serverConfig(hostKey, clientKey, options.config),
     targets,
     events: stream,
     clock: systemClock,

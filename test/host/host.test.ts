@@ -7,6 +7,7 @@ import { askServer } from "../../src/control/index.ts";
 import { startHost } from "../../src/host/index.ts";
 import { createEventStream, type LazysshEvent } from "../../src/observe/index.ts";
 import { systemClock } from "../../src/util/clock.ts";
+import { serverConfig } from "../harness/server-config.ts";
 import { type SshFolder, sshFolder } from "../harness/ssh.ts";
 import { tempDir } from "../harness/temp.ts";
 
@@ -17,15 +18,9 @@ async function config(metricsPort: number | undefined): Promise<Config> {
   const clientKey = await folder.key("client");
   return {
     file: "config.hcl",
-    server: {
-      listen: { host: "127.0.0.1", port: 0 },
-      hostKey: hostKey.privateKey,
-      authorizedKey: { type: clientKey.type, blob: clientKey.blob, comment: "" },
-      stateDir: undefined,
-      group: undefined,
-      maxMachines: undefined,
+    server: serverConfig(hostKey, clientKey, {
       metrics: metricsPort === undefined ? undefined : { host: "127.0.0.1", port: metricsPort },
-    },
+    }),
     targets: [{ type: "forward", name: "home", to: "127.0.0.1", ports: undefined }],
   };
 }

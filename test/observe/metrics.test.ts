@@ -121,14 +121,14 @@ describe("metrics", () => {
   it("count connections, logins, channels, bytes, retries, leaks, limits and warnings", async () => {
     const { events, scrape } = await open();
     const who = { connection: "c1", client: "192.0.2.7:1" };
-    const channel = { connection: "c1", channel: 1, target: 'a "b"', port: 22 };
+    const channel = { ...who, user: "jump", key: "", channel: 1, target: 'a "b"', port: 22 };
     const machine = { target: "archiver", machine: "i-1" };
     const seen: readonly LazysshEvent[] = [
       { type: "connection.open", ...who },
       { type: "connection.open", connection: "c2", client: "192.0.2.8:1" },
-      { type: "connection.auth", ...who, accepted: true, user: "jump", key: "" },
-      { type: "connection.auth", ...who, accepted: false, user: "root", reason: "" },
-      { type: "connection.close", ...who, reason: "", seconds: 1 },
+      { type: "connection.auth", ...who, accepted: true, login: "jump", user: "jump", key: "" },
+      { type: "connection.auth", ...who, accepted: false, login: "root", reason: "" },
+      { type: "connection.close", ...who, reason: "", seconds: 1, channels: 0, bytesUp: 0, bytesDown: 0 },
       { type: "channel.open", ...channel },
       { type: "channel.open", ...channel, channel: 2 },
       { type: "channel.close", ...channel, bytesUp: 10, bytesDown: 20, reason: "", seconds: 1 },

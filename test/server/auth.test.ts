@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type AuthRequest, decide, type OfferedKey } from "../../src/server/auth.ts";
 import { fingerprint } from "../../src/server/public-key.ts";
+import { authorizedKey, userConfig } from "../harness/server-config.ts";
 import { type SignOptions, signatureOf } from "../harness/sign.ts";
 import { type KeyFiles, type SshFolder, sshFolder } from "../harness/ssh.ts";
 
@@ -36,7 +37,12 @@ const offer = (key: KeyFiles, algorithm: string, options: SignOptions = {}): Off
 const login = (key: OfferedKey, user = "jump"): AuthRequest => ({ user, method: "publickey", key });
 
 const answer = (request: AuthRequest, authorized: KeyFiles) =>
-  decide(request, { authorizedKey: { type: authorized.type, blob: authorized.blob, comment: "" } });
+  decide(request, {
+    users: [userConfig("jump", [authorizedKey(authorized)])],
+    revoked: { keys: new Set(), serials: [], ids: [] },
+    now: Date.now(),
+    address: "192.0.2.7",
+  });
 
 describe("the authorized key", () => {
   test.each([
@@ -48,20 +54,19 @@ describe("the authorized key", () => {
     ["rsa", "rsa-sha2-512"],
   ])("%s logs in with a signature by %s", (name, algorithm) => {
     const key = keyOf(name);
-    expect(answer(login(offer(key, algorithm)), key)).toEqual({
+    expect(answer(login(offer(key, algorithm)), key)).toMatchObject({
       kind: "accept",
-      user: "jump",
-      key: fingerprint(key.blob),
+      identity: { user: "jump", key: fingerprint(key.blob) },
+      boot: undefined,
     });
   });
 
   test.each(["archiver", "a+b", "boot+x", "ärchiv", " "])("may name a target to be booted: %j", (target) => {
     const key = keyOf("ed25519");
     const user = `boot+${target}`;
-    expect(answer(login(offer(key, "ssh-ed25519"), user), key)).toEqual({
+    expect(answer(login(offer(key, "ssh-ed25519"), user), key)).toMatchObject({
       kind: "accept",
-      user,
-      key: fingerprint(key.blob),
+      identity: { user: "jump", key: fingerprint(key.blob) },
       boot: target,
     });
     // Not before the key has proved itself.

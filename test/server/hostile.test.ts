@@ -15,7 +15,9 @@ let target: TcpTarget;
 let serve: (socket: Socket) => void = echo;
 
 beforeAll(async () => {
-  door = await openDoor({ limits: { loginGraceMs: 1_500, keyExchangeMs: 1_000, unauthenticated: 60 } });
+  door = await openDoor({
+    limits: { loginGraceMs: 1_500, keyExchangeMs: 1_000, startups: { begin: 60, rate: 100, full: 60 } },
+  });
   target = await tcpTarget((socket) => serve(socket));
 });
 afterEach(async () => {

@@ -1,6 +1,7 @@
+import { type AuthorizedKey, DEFAULT_LIMITS_CONFIG, USER_COMMANDS } from "../access.ts";
 import { defaulted, optional, required, type Section } from "../decode/row.ts";
 import { no, ok, refined, text, wholeNumber } from "../decode/value-type.ts";
-import type { ServerConfig } from "../types.ts";
+import type { PublicKey, ServerConfig } from "../types.ts";
 import { hostPort, privateKey, publicKey } from "./common.ts";
 import { MOST_MACHINES } from "./machine.ts";
 
@@ -63,5 +64,41 @@ export const serverTable = {
 };
 
 export function serverConfig({ values }: Section<typeof serverTable>): ServerConfig {
-  return values;
+  const { hostKey, authorizedKey, ...others } = values;
+  return {
+    ...others,
+    hostKeys: [{ key: hostKey, certificate: undefined }],
+    users: [
+      {
+        name: JUMP,
+        keys: [plainKey(authorizedKey, "authorized_key")],
+        targets: undefined,
+        commands: USER_COMMANDS,
+        maxMachines: undefined,
+      },
+    ],
+    revoked: { keys: new Set(), serials: [], ids: [] },
+    limits: DEFAULT_LIMITS_CONFIG,
+    drainMs: 0,
+  };
+}
+
+/** The user of the one `authorized_key`. */
+const JUMP = "jump";
+
+/** A key without any options. */
+function plainKey(key: PublicKey, source: string): AuthorizedKey {
+  return {
+    key,
+    source,
+    certAuthority: false,
+    principals: undefined,
+    from: undefined,
+    expiresAt: undefined,
+    forwarding: true,
+    permitOpen: undefined,
+    command: undefined,
+    touchRequired: true,
+    verifyRequired: false,
+  };
 }
