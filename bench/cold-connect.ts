@@ -6,6 +6,7 @@ import { createWorld, devCredentialsEnv, type World } from "../src/dev/index.ts"
 import { systemClock } from "../src/util/clock.ts";
 import { startJumpHost } from "./jump-host.ts";
 import { type Summary, summarize } from "./statistics.ts";
+import { treeFor } from "./tree.ts";
 
 export interface ColdConnect {
   /** From the start of `ssh` to the target's first byte. */
@@ -39,7 +40,11 @@ export async function coldConnect(rounds: number): Promise<ColdConnect> {
     linger: "0s",
   });
   try {
-    await using jump = await startJumpHost(world.configFile, { ...process.env, ...devCredentialsEnv });
+    await using jump = await startJumpHost(
+      world.configFile,
+      { ...process.env, ...devCredentialsEnv },
+      treeFor(undefined),
+    );
     await world.writeClientFiles({ listenHost: jump.host, listenPort: jump.port });
     const figures = { total: [], boot: [], warm: [], added: [], afterOpen: [] } as Record<string, number[]>;
     for (let round = 0; round < rounds; round++) {

@@ -23,8 +23,10 @@ export interface Tunnel {
   readonly bytesUp: number;
   /** From the target to the client. */
   readonly bytesDown: number;
-  /** May keep a view of `data` until it is reported as taken. */
+  /** Takes a view of `data`, which is needed until `flush` returns. */
   fromClient(data: Buffer): void;
+  /** Writes what came from the client since the last time. Whether the views are needed for longer. */
+  flush(): boolean;
   /** The client will send no more; what it sent is still delivered. */
   eofFromClient(): void;
   /** There may be room again. */
@@ -141,6 +143,7 @@ export function createTunnel({ socket, client, clock, lingerMs }: TunnelOptions)
       if (gone || socket.writeFailure) client.taken(data.length);
       else upload.write(data);
     },
+    flush: () => upload.flush(),
     eofFromClient: () => upload.end(),
     resume() {
       if (over || pending.length === 0) return;

@@ -4,8 +4,10 @@ const BLOCK = 64 * 1024;
 
 /** Towards the target: one write at a time, and what comes meanwhile is the next one. */
 export interface Upload {
-  /** Keeps a view of `data` while nothing else is being written, else a copy. */
+  /** Takes a view of `data` until `flush`, or a copy while something is being written. */
   write(data: Buffer): void;
+  /** Writes what was taken as views. Whether they are still needed: the target has not taken them at once. */
+  flush(): boolean;
   /** No more will come: the target's reading side ends once all is written. */
   end(): void;
 }
@@ -19,6 +21,8 @@ export interface Upload {
 export function createUpload(socket: TargetSocket, onTaken: (bytes: number) => void): Upload {
   let writing = false;
   let ended = false;
+  /** Views of what has just come. */
+  let fresh: Buffer[] = [];
   let waiting: Buffer[] = [];
   /** The last of the waiting blocks, and how much of it is used; the others are full. */
   let block = Buffer.alloc(0);
@@ -47,7 +51,7 @@ export function createUpload(socket: TargetSocket, onTaken: (bytes: number) => v
       block = Buffer.alloc(0);
       used = 0;
       start(pieces);
-    } else if (ended) {
+    } else if (ended && fresh.length === 0) {
       socket.end();
     }
   };
@@ -65,11 +69,21 @@ export function createUpload(socket: TargetSocket, onTaken: (bytes: number) => v
     }
   };
 
+  const flush = (): boolean => {
+    if (fresh.length === 0) return false;
+    const pieces = fresh;
+    fresh = [];
+    start(pieces);
+    // What the system has taken at once is not counted any more, though `done` is yet to come.
+    return socket.writableLength > 0;
+  };
+
   return {
     write(data) {
       if (writing) hold(data);
-      else start([data]);
+      else fresh.push(data);
     },
+    flush,
     end() {
       ended = true;
       next();

@@ -50,8 +50,10 @@ interface ChannelEnd {
 
 /** One open `direct-tcpip` channel: its windows, its two ends (RFC 4254 §5.2, §5.3), and the lease that it holds. */
 export interface Channel {
-  /** @throws ProtocolError when the client sends more than it may. */
+  /** Takes a view that is good until `flush` returns. @throws ProtocolError when the client sends more than it may. */
   data(data: Buffer): void;
+  /** Writes it. Whether the views are still needed. */
+  flush(): boolean;
   /** Extended data means nothing to a TCP connection; it counts against the window and is dropped. */
   extendedData(length: number): void;
   eof(): void;
@@ -132,6 +134,7 @@ export function openChannel(options: ChannelOptions): Channel {
       spend(data.length);
       if (data.length > 0) tunnel.fromClient(data);
     },
+    flush: () => tunnel.flush(),
     extendedData(length) {
       if (ended) return;
       spend(length);

@@ -35,6 +35,8 @@ export interface Channels {
   readonly bytesDown: number;
   /** A message about channels. @throws ProtocolError */
   message(payload: Buffer): void;
+  /** Writes what came since the last time. Whether views of it are still needed afterwards. */
+  flush(): boolean;
   /** Data may flow again: those that waited go on, in turn. */
   resume(): void;
   /** The client has gone: everything is dropped and every machine given back. */
@@ -60,6 +62,8 @@ export function createChannels(options: ChannelsOptions): Channels {
   const sums = { opened: 0, bytesUp: 0, bytesDown: 0 };
   const slots = new Map<number, Slot>();
   const waiting = new Set<Channel>();
+  /** Those that have data to be flushed. */
+  const fresh = new Set<Channel>();
   let readBuffer: Uint8Array | undefined;
 
   const host: ChannelHost = {
@@ -190,6 +194,7 @@ export function createChannels(options: ChannelsOptions): Channels {
     switch (type) {
       case MSG.CHANNEL_DATA:
         channel.data(fields.string());
+        fresh.add(channel);
         break;
       case MSG.CHANNEL_EXTENDED_DATA:
         fields.uint32();
@@ -238,6 +243,13 @@ export function createChannels(options: ChannelsOptions): Channels {
       if (type === MSG.CHANNEL_CLOSE) onClose(id, slot);
       // What was under way when we closed the channel is of no interest.
       else if (slot.state === "open") onChannel(type, slot.channel, fields);
+    },
+
+    flush() {
+      let kept = false;
+      for (const channel of fresh) kept = channel.flush() || kept;
+      fresh.clear();
+      return kept;
     },
 
     resume() {

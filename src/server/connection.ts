@@ -10,6 +10,7 @@ import { bootVisibly } from "./boot.ts";
 import { type Channels, createChannels } from "./channels.ts";
 import type { HostKeys } from "./host-keys.ts";
 import { type Identity, whoIs } from "./identity.ts";
+import { readInto } from "./inlet.ts";
 import type { Limits } from "./limits.ts";
 import { createLogin } from "./login.ts";
 import { createOutlet } from "./outlet.ts";
@@ -46,7 +47,8 @@ export interface Connection {
 }
 
 export function serveConnection(options: ConnectionOptions): Connection {
-  const { socket, clock, limits, events, address } = options;
+  const { clock, limits, events, address } = options;
+  const socket = readInto(options.socket, read);
   let { tenant } = options;
   const { connection, client } = tenant;
   const since = clock.now();
@@ -211,11 +213,14 @@ export function serveConnection(options: ConnectionOptions): Connection {
     socket.resume();
   }
 
-  socket.on("data", (chunk: Buffer) => {
+  function read(chunk: Buffer): boolean {
     pulse.heard();
-    wire.receive(chunk);
+    const keptByWire = wire.receive(chunk);
+    const keptByChannels = channels?.flush() ?? false;
     if (ended === undefined) outlet.holdBackReader();
-  });
+    return keptByWire || keptByChannels;
+  }
+
   socket.on("error", (error) => finish(`the connection broke (${error.message})`));
   socket.on("end", () => finish("the client closed the connection"));
   socket.on("close", () => {

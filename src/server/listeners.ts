@@ -5,6 +5,7 @@ import type { HostPort } from "../config/types.ts";
 import { LazysshError, messageOf } from "../util/errors.ts";
 
 export interface ListenersOptions {
+  /** Nothing has been read of it, and it is paused. */
   readonly accept: (socket: Socket) => void;
   /** A connection could not be accepted; the next ones may be. */
   readonly onError: (error: Error) => void;
@@ -34,7 +35,7 @@ export function createListeners({ accept, onError }: ListenersOptions): Listener
   let done: Promise<unknown> = Promise.resolve();
 
   const bind = async (host: string | undefined, port: number): Promise<{ host: string; port: number }> => {
-    const server = createServer({ noDelay: true, highWaterMark: HIGH_WATER }, accept);
+    const server = createServer({ noDelay: true, highWaterMark: HIGH_WATER, pauseOnConnect: true }, accept);
     server.listen({ ...(host !== undefined && { host }), port, backlog: BACKLOG });
     await once(server, "listening");
     server.on("error", onError);

@@ -6,7 +6,7 @@ const MOST_UNSENT = 1024 * 1024;
 /** The bytes on their way to a client, with the back-pressure of its TCP connection. */
 export interface Outlet {
   /** Written in one go with what else is written in this turn of the event loop. */
-  readonly write: (bytes: Uint8Array) => void;
+  readonly write: (bytes: Uint8Array, done?: () => void) => void;
   /** Whether data should wait for `onDrain`. */
   readonly full: boolean;
   /** Stops reading from the client as long as it leaves too much unread. */
@@ -24,14 +24,14 @@ export function createOutlet(socket: Socket, { onDrain }: { readonly onDrain: ()
     onDrain();
   });
   return {
-    write(bytes) {
+    write(bytes, done) {
       if (!socket.writable) return;
       if (!corked) {
         corked = true;
         socket.cork();
         process.nextTick(uncork);
       }
-      socket.write(bytes);
+      socket.write(bytes, done);
     },
     get full() {
       return socket.writableNeedDrain;

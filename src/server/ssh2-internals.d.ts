@@ -16,6 +16,8 @@ declare module "ssh2/lib/protocol/Protocol.js" {
   export interface Decipher {
     /** Number of packets received, the current one included. */
     readonly inSeqno: number;
+    /** What there is of the packet that is being received; may be a view of what was given to `parse`. */
+    _packet?: Uint8Array | null;
     _onPayload: PayloadHandler;
   }
 

@@ -1,14 +1,15 @@
 import crypto from "ssh2/lib/protocol/crypto.js";
 import Protocol, { type Offer } from "ssh2/lib/protocol/Protocol.js";
 import { CLIENT_SIGNATURES, offerFor } from "./algorithms.ts";
+import { Frames, PAYLOAD_AT } from "./frames.ts";
 import type { HostKeys } from "./host-keys.ts";
 import { IdentLine } from "./ident.ts";
 import { DISCONNECT, type DisconnectCode, MSG, message, ProtocolError, Reader } from "./protocol.ts";
 
 /** What happens on the wire. A handler that throws {@link ProtocolError} ends the connection with its text. */
 export interface WireHandler {
-  /** Encrypted or plain bytes for the client, in order. The buffer is given away. */
-  write(bytes: Uint8Array): void;
+  /** Encrypted or plain bytes for the client, in order. The buffer is given away, or until `done` is called, when that is given. */
+  write(bytes: Uint8Array, done?: () => void): void;
   /** A decrypted message after the first key exchange. The buffer is a view, valid until this returns. */
   message(payload: Buffer): void;
   /** Keys are being exchanged: messages are held back until {@link ready}. */
@@ -26,7 +27,8 @@ export interface Wire {
   readonly busy: boolean;
   /** Sends our identification line. */
   start(): void;
-  receive(chunk: Buffer): void;
+  /** Whether views of the chunk are still needed when this returns: it must not be written to then. */
+  receive(chunk: Buffer): boolean;
   send(payload: Buffer): void;
   /** SSH_MSG_CHANNEL_DATA; the bytes are copied. */
   sendData(recipient: number, data: Uint8Array): void;
@@ -47,9 +49,6 @@ const MOST_HELD = 1024 * 1024;
 /** Ends ssh2's loop over the rest of a chunk. */
 const ENOUGH = Number.POSITIVE_INFINITY;
 
-/** Where ssh2 puts the payload into a packet: after its length and the padding's. */
-const PAYLOAD_AT = 5;
-
 /** Resolves when every cipher can be used. Await it once before the first {@link createWire}. */
 export const wireReady: Promise<void> = crypto.init;
 
@@ -64,6 +63,7 @@ export const hasNativeCiphers: boolean = crypto.bindingAvailable;
 export function createWire(hostKeys: HostKeys, handler: WireHandler): Wire {
   const offer = offerFor(Object.keys(hostKeys));
   const ident = new IdentLine();
+  const frames = new Frames();
   let identified = false;
   let dead = false;
   let wantsExtInfo = false;
@@ -80,7 +80,7 @@ export function createWire(hostKeys: HostKeys, handler: WireHandler): Wire {
     messageHandlers: {
       DISCONNECT: (_, code, text) => handler.message(message(MSG.DISCONNECT, code, text, "")),
     },
-    onWrite: (bytes) => handler.write(bytes),
+    onWrite: write,
     onError: (error) => fail(new ProtocolError(error.message, DISCONNECT.KEY_EXCHANGE_FAILED)),
     onHeader: () => watchFirstKexInit(),
     onHandshakeComplete: () => keysInUse(),
@@ -113,6 +113,15 @@ export function createWire(hostKeys: HostKeys, handler: WireHandler): Wire {
     };
   }
 
+  function identify(chunk: Buffer): void {
+    const found = ident.take(chunk);
+    if (!found) return;
+    identified = true;
+    // ssh2 loses pieces of a line that comes in more than two: it gets it whole.
+    protocol.parse(found.line, 0, found.line.length);
+    if (!dead && found.rest.length > 0) protocol.parse(found.rest, 0, found.rest.length);
+  }
+
   function keysInUse(): void {
     if (dead) return;
     if (!ready) {
@@ -125,6 +134,19 @@ export function createWire(hostKeys: HostKeys, handler: WireHandler): Wire {
     heldBytes = 0;
     for (const payload of waiting) send(payload);
     handler.ready();
+  }
+
+  /** The packet that is being encrypted, in a buffer that is to be used again. */
+  let framed: Buffer | undefined;
+
+  function write(bytes: Uint8Array): void {
+    const packet = framed;
+    if (!packet || bytes !== packet) {
+      handler.write(bytes);
+      return;
+    }
+    framed = undefined;
+    handler.write(bytes, () => frames.free(packet));
   }
 
   function encrypt(payload: Buffer): void {
@@ -175,30 +197,38 @@ export function createWire(hostKeys: HostKeys, handler: WireHandler): Wire {
     start: () => protocol.start(),
 
     receive(chunk) {
-      if (dead) return;
+      if (dead) return false;
+      const exchanging = !ready || protocol._kexinit !== undefined;
       try {
-        if (identified) return protocol.parse(chunk, 0, chunk.length);
-        const found = ident.take(chunk);
-        if (!found) return;
-        identified = true;
-        // ssh2 loses pieces of a line that comes in more than two: it gets it whole.
-        protocol.parse(found.line, 0, found.line.length);
-        if (!dead && found.rest.length > 0) protocol.parse(found.rest, 0, found.rest.length);
+        if (identified) protocol.parse(chunk, 0, chunk.length);
+        else identify(chunk);
       } catch (error) {
         fail(error instanceof ProtocolError ? error : new ProtocolError(describe(error)));
       }
+      if (dead) return false;
+      // ssh2's key exchange keeps what it was given.
+      if (exchanging || protocol._kexinit !== undefined) return true;
+      // Of a packet that is complete but for its tag it keeps a view.
+      const decipher = protocol._decipher;
+      const packet = decipher?._packet;
+      if (packet && packet.buffer === chunk.buffer) decipher._packet = Buffer.from(packet);
+      return false;
     },
 
     send,
 
     sendData(recipient, data) {
       if (dead) return;
-      const packet = protocol._cipher.allocPacket(9 + data.length);
+      const packet = frames.take(protocol._cipher, 9 + data.length);
       packet[PAYLOAD_AT] = MSG.CHANNEL_DATA;
       packet.writeUInt32BE(recipient, PAYLOAD_AT + 1);
       packet.writeUInt32BE(data.length, PAYLOAD_AT + 5);
       packet.set(data, PAYLOAD_AT + 9);
+      framed = packet;
       protocol._cipher.encrypt(packet);
+      // Not written itself: the cipher has made a copy.
+      if (framed) frames.free(framed);
+      framed = undefined;
     },
 
     unimplemented() {
