@@ -19,8 +19,6 @@ export interface ColdConnect {
   readonly added: Summary;
   /** The part of that after the port had opened. */
   readonly afterOpen: Summary;
-  /** From the start of the program to its listening. */
-  readonly startMs: number;
 }
 
 /** 0.5 s pending and 1.5 s from running to an open port: the port opens 2 s after the order. */
@@ -69,7 +67,6 @@ export async function coldConnect(rounds: number): Promise<ColdConnect> {
       warm: summary("warm"),
       added: summary("added"),
       afterOpen: summary("afterOpen"),
-      startMs: jump.startMs,
     };
   } finally {
     await world.close();

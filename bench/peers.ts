@@ -104,14 +104,14 @@ function isProgram(path: string): boolean {
  *
  * @throws Error with what to install when there is no sshd.
  */
-export async function startSshd(keys: Keys): Promise<Peer> {
+export async function startSshd(keys: Keys, name = "sshd"): Promise<Peer> {
   if (SSHD === undefined) {
     throw new Error(
       "OpenSSH's sshd is measured beside lazyssh, and it is not here: apt-get install openssh-server",
     );
   }
   const port = await freePort();
-  const config = join(keys.dir, "sshd_config");
+  const config = join(keys.dir, `${name}_config`);
   writeFileSync(join(keys.dir, "authorized_keys"), readFileSync(`${keys.client}.pub`), { mode: 0o600 });
   writeFileSync(
     config,
