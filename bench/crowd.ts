@@ -24,12 +24,14 @@ function join(): Promise<void> {
   });
 }
 
-process.on("message", async (count: number) => {
+async function grow(count: number): Promise<void> {
   while (open < count) {
     const few = Math.min(10, count - open);
     await Promise.all(Array.from({ length: few }, join));
     open += few;
   }
   process.send?.(open);
-});
+}
+
+process.on("message", (count: number) => void grow(count));
 process.on("disconnect", () => process.exit());

@@ -53,7 +53,8 @@ type Slot =
   | { readonly state: "left"; readonly channel: Channel }
   | { readonly state: "closed" };
 
-const READ_BUFFER = 64 * 1024;
+/** One for all targets: what is read is copied, encrypted or not, before anything else is read. */
+const readBuffer = new Uint8Array(64 * 1024);
 
 export function createChannels(options: ChannelsOptions): Channels {
   const { wire, tenant, targets, events, clock, limits } = options;
@@ -64,7 +65,6 @@ export function createChannels(options: ChannelsOptions): Channels {
   const waiting = new Set<Channel>();
   /** Those that have data to be flushed. */
   const fresh = new Set<Channel>();
-  let readBuffer: Uint8Array | undefined;
 
   const host: ChannelHost = {
     wire,
@@ -86,8 +86,6 @@ export function createChannels(options: ChannelsOptions): Channels {
     const abort = new AbortController();
     slots.set(id, { state: "opening", abort });
     try {
-      // One for all channels: what is read is copied before the next read.
-      readBuffer ??= new Uint8Array(READ_BUFFER);
       const route = await openRoute({
         destination,
         tenant,
