@@ -9,7 +9,7 @@ import { LazysshError } from "../util/errors.ts";
 import { bootVisibly } from "./boot.ts";
 import { type Channels, createChannels } from "./channels.ts";
 import type { HostKeys } from "./host-keys.ts";
-import { type Identity, whoIs } from "./identity.ts";
+import { type Identity, whoIs, whyNoMore } from "./identity.ts";
 import type { Limits } from "./limits.ts";
 import { createLogin } from "./login.ts";
 import { createOutlet } from "./outlet.ts";
@@ -108,10 +108,19 @@ export function serveConnection(options: ConnectionOptions): Connection {
 
   function enter(): void {
     if (ended !== undefined || !identity) return;
+    const known = identity;
+    /** By which it was let in, and those looked at since. */
+    let good = options.config();
     channels = createChannels({
       ...options,
       wire,
       identity,
+      expelled() {
+        const config = options.config();
+        const why = config === good ? undefined : whyNoMore(known, config);
+        if (why === undefined) good = config;
+        return why;
+      },
       tenant,
       congested: () => outlet.full,
       onRouted: giveReservedBack,
