@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import type { Config, ConfigResult } from "../config/index.ts";
 import type { EventStream } from "../observe/index.ts";
 import type { Clock } from "../util/clock.ts";
@@ -72,7 +73,14 @@ export function createReloader({ load, first, apply, events, clock }: ReloaderOp
 
   const watched = createFileWatch({ clock, onHint: () => inTurn(look) });
   let known = fingerprint(files);
-  inTurn(() => watched.watch(files));
+  /** The start has taken a while, and nobody has watched. */
+  inTurn(async () => {
+    await watched.watch(files);
+    known = fingerprint(files);
+    await known;
+    const { config } = (await isOrdinary(file)) ? await load() : first;
+    if (!isDeepStrictEqual(config, first.config)) await reload("file changed");
+  });
 
   return {
     reload: () => inTurn(() => reload("SIGHUP")),

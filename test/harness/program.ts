@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
+import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { devCredentialsEnv } from "../../src/dev/index.ts";
 import { eventually } from "./world.ts";
@@ -37,15 +38,20 @@ export interface ProgramOptions {
   readonly program?: string;
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly cwd?: string;
+  /** A program, with arguments, that starts it. */
+  readonly by?: readonly [string, ...string[]];
+  /** File descriptors that it has as 3 and following. */
+  readonly fds?: readonly number[];
 }
 
 /** Starts the built `lazyssh` in a process of its own; ended with SIGKILL when disposed before its end. */
 export function startProgram(args: readonly string[], options: ProgramOptions = {}): Program {
-  const child = spawn(process.execPath, [options.program ?? LAZYSSH, ...args], {
+  const command = [...(options.by ?? []), process.execPath, options.program ?? LAZYSSH, ...args];
+  const child = spawn(command[0] ?? "", command.slice(1), {
     env: { ...process.env, ...devCredentialsEnv, ...options.env },
-    stdio: ["ignore", "pipe", "pipe"],
+    stdio: ["ignore", "pipe", "pipe", ...(options.fds ?? [])],
     ...(options.cwd !== undefined && { cwd: options.cwd }),
-  });
+  }) as ChildProcess & { readonly stdout: Readable; readonly stderr: Readable };
   let stdout = "";
   let stderr = "";
   const log: LogLine[] = [];
