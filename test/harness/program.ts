@@ -25,6 +25,9 @@ export interface Program extends AsyncDisposable {
   readonly process: ChildProcess;
   /** Log lines so far. */
   readonly log: LogLine[];
+  /** What it has printed so far. */
+  stderr(): string;
+  stdout(): string;
   readonly ended: Promise<Ended>;
   /** The first log line with this `msg`, now or to come; waits for it as long as `eventually` does. */
   logged(msg: string, matches?: (line: LogLine) => boolean, timeoutMs?: number): Promise<LogLine>;
@@ -42,6 +45,8 @@ export interface ProgramOptions {
   readonly by?: readonly [string, ...string[]];
   /** File descriptors that it has as 3 and following. */
   readonly fds?: readonly number[];
+  /** Default: nothing to be read. */
+  readonly stdin?: "pipe";
 }
 
 /** Starts the built `lazyssh` in a process of its own; ended with SIGKILL when disposed before its end. */
@@ -49,7 +54,7 @@ export function startProgram(args: readonly string[], options: ProgramOptions = 
   const command = [...(options.by ?? []), process.execPath, options.program ?? LAZYSSH, ...args];
   const child = spawn(command[0] ?? "", command.slice(1), {
     env: { ...process.env, ...devCredentialsEnv, ...options.env },
-    stdio: ["ignore", "pipe", "pipe", ...(options.fds ?? [])],
+    stdio: [options.stdin ?? "ignore", "pipe", "pipe", ...(options.fds ?? [])],
     ...(options.cwd !== undefined && { cwd: options.cwd }),
   }) as ChildProcess & { readonly stdout: Readable; readonly stderr: Readable };
   let stdout = "";
@@ -70,6 +75,8 @@ export function startProgram(args: readonly string[], options: ProgramOptions = 
   return {
     process: child,
     log,
+    stderr: () => stderr,
+    stdout: () => stdout,
     ended,
     kill,
     async logged(msg, matches = () => true, timeoutMs = LOGGED_MS) {
