@@ -1,17 +1,16 @@
 import type { Offer } from "ssh2/lib/protocol/Protocol.js";
+import { HYBRID_KEX, hasHybridKex } from "./hybrid-kex.ts";
 
 /**
  * What is offered, best first. No SHA-1, no CBC, no group exchange (its moduli cost seconds), no compression before
  * or after authentication: the inner connection is encrypted and does not compress.
  */
 const KEX = [
+  ...(hasHybridKex ? [HYBRID_KEX] : []),
   "curve25519-sha256",
   "curve25519-sha256@libssh.org",
-  "ecdh-sha2-nistp256",
-  "ecdh-sha2-nistp384",
-  "ecdh-sha2-nistp521",
+  // For clients that may use neither, such as those in FIPS mode; ssh-audit takes the curves of NIST for weak.
   "diffie-hellman-group16-sha512",
-  "diffie-hellman-group14-sha256",
 ];
 
 /** GCM first: with the CPU's AES it costs the least per byte. */

@@ -7,6 +7,7 @@ import type { Clock } from "../util/clock.ts";
 import { messageOf } from "../util/errors.ts";
 import { type Connection, serveConnection } from "./connection.ts";
 import { readHostKeys } from "./host-keys.ts";
+import { HYBRID_KEX, hasHybridKex } from "./hybrid-kex.ts";
 import { type Limits, limitsOf } from "./limits.ts";
 import { createListeners } from "./listeners.ts";
 import { DISCONNECT } from "./protocol.ts";
@@ -135,6 +136,10 @@ export function createFrontDoor({ targets, events, clock, ...rest }: FrontDoorOp
         const reason =
           "ssh2's native ciphers are missing, every byte costs a third more CPU: run `npm rebuild ssh2` with a C++ compiler";
         events.emit({ type: "server.warning", reason });
+      }
+      if (!hasHybridKex) {
+        const reason = `no post-quantum key exchange (${HYBRID_KEX}), which a current ssh warns about: Node 24.7 or later brings it, this is ${process.version}`;
+        events.emit({ type: "server.notice", reason });
       }
       const address = await listeners.listen(current.config.listen);
       beat().catch(() => undefined);

@@ -4,6 +4,14 @@ declare module "ssh2/lib/protocol/Protocol.js" {
   export interface Kex {
     readonly sessionID: Buffer | undefined;
     remoteExtInfoEnabled: boolean;
+    /** The client's KEXINIT, as it is hashed. */
+    _remoteKexinit: Buffer;
+    /** What the client sent, as it is hashed. */
+    convertPublicKey(theirs: Buffer): Buffer;
+    /** K without its length. Called before {@link getPublicKey}. */
+    computeSecret(theirs: Buffer): Buffer | Error;
+    /** What is answered, as it is hashed. */
+    getPublicKey(): Buffer;
   }
 
   export interface Cipher {
@@ -62,6 +70,9 @@ declare module "ssh2/lib/protocol/Protocol.js" {
     start: () => void;
     parse(chunk: Buffer, from: number, to: number): void;
     rekey(): void;
+    disconnect(reason: number): void;
+    /** Ends ciphers and output; undefined when that is done. Called before `onError`. */
+    _destruct: (() => void) | undefined;
     cleanup(): void;
   }
 }

@@ -1,9 +1,11 @@
 import crypto from "ssh2/lib/protocol/crypto.js";
-import Protocol, { type Offer } from "ssh2/lib/protocol/Protocol.js";
+import Protocol, { type Kex, type PayloadHandler } from "ssh2/lib/protocol/Protocol.js";
 import { CLIENT_SIGNATURES, offerFor } from "./algorithms.ts";
 import type { HostKeys } from "./host-keys.ts";
+import { answerHybrid, HYBRID_KEX } from "./hybrid-kex.ts";
 import { IdentLine } from "./ident.ts";
-import { DISCONNECT, type DisconnectCode, MSG, message, ProtocolError, Reader } from "./protocol.ts";
+import { agreed, readKexInit, renameKex } from "./kex-init.ts";
+import { DISCONNECT, type DisconnectCode, MSG, message, ProtocolError } from "./protocol.ts";
 
 /** What happens on the wire. A handler that throws {@link ProtocolError} ends the connection with its text. */
 export interface WireHandler {
@@ -47,6 +49,9 @@ const MOST_HELD = 1024 * 1024;
 /** Ends ssh2's loop over the rest of a chunk. */
 const ENOUGH = Number.POSITIVE_INFINITY;
 
+/** The method of ssh2 that the hybrid one is built into: the same messages and the same hash. */
+const HOST_KEX = "curve25519-sha256";
+
 /** Where ssh2 puts the payload into a packet: after its length and the padding's. */
 const PAYLOAD_AT = 5;
 
@@ -85,32 +90,49 @@ export function createWire(hostKeys: HostKeys, handler: WireHandler): Wire {
     onHeader: () => watchFirstKexInit(),
     onHandshakeComplete: () => keysInUse(),
   });
+  // Where ssh2 would end the connection without a word, `fail` does it, and says why.
+  protocol.disconnect = () => undefined;
+  protocol._destruct = () => undefined;
   const exchangeKeys = protocol._onPayload;
   protocol._onPayload = (payload) => {
     if (payload.length === 0) return undefined;
     if (payload[0] === MSG.KEXINIT) {
       handler.exchanging();
-      return exchangeKeys(payload);
+      return propose(payload, exchangeKeys);
     }
     handler.message(payload);
     return dead ? ENOUGH : undefined;
   };
 
-  /** Mends two things in ssh2's first key exchange: which guesses are wrong, and what EXT_INFO says. */
   function watchFirstKexInit(): void {
     const decipher = protocol._decipher;
     if (!decipher) return;
     const next = decipher._onPayload;
     decipher._onPayload = (payload) => {
-      const guessFailed = payload[0] === MSG.KEXINIT && guessedWrong(payload, offer);
-      const result = next(payload);
-      if (payload[0] === MSG.KEXINIT && protocol._kex && !dead) {
-        protocol._skipNextInboundPacket = guessFailed;
-        wantsExtInfo = protocol._kex.remoteExtInfoEnabled;
-        protocol._kex.remoteExtInfoEnabled = false;
-      }
+      const result = payload[0] === MSG.KEXINIT ? propose(payload, next) : next(payload);
       return dead ? ENOUGH : result;
     };
+  }
+
+  /** Has ssh2 answer the client's proposal, and mends what it makes of it. */
+  function propose(payload: Buffer, next: PayloadHandler): ReturnType<PayloadHandler> {
+    // Copied, because it is hashed when the buffer is used again.
+    const theirs = Buffer.from(payload);
+    const { kex, hostKey, follows } = readKexInit(theirs);
+    const hybrid = agreed(kex, offer.kex) === HYBRID_KEX;
+    const before = protocol._kex;
+    const result = next(hybrid ? renameKex(theirs, HYBRID_KEX, HOST_KEX) : theirs);
+    const exchange = protocol._kex;
+    if (dead || !exchange || exchange === before) return result;
+    // RFC 4253 §7: a guess is wrong unless both sides prefer the same key exchange and the same host key algorithm. ssh2 compares
+    // with what was agreed on, which makes dropbear wait for ever.
+    const preferred = kex[0] === offer.kex[0] && hostKey[0] === offer.serverHostKey[0];
+    protocol._skipNextInboundPacket = follows && !preferred;
+    // What ssh2 says in EXT_INFO is wrong: it is said in keysInUse.
+    wantsExtInfo = exchange.remoteExtInfoEnabled;
+    exchange.remoteExtInfoEnabled = false;
+    if (hybrid) makeHybrid(exchange, theirs);
+    return result;
   }
 
   function keysInUse(): void {
@@ -152,8 +174,10 @@ export function createWire(hostKeys: HostKeys, handler: WireHandler): Wire {
   }
 
   function silence(): void {
+    if (dead) return;
     dead = true;
     held = [];
+    protocol._destruct = Protocol.prototype._destruct;
     protocol.cleanup();
   }
 
@@ -212,16 +236,22 @@ export function createWire(hostKeys: HostKeys, handler: WireHandler): Wire {
 }
 
 /**
- * RFC 4253 §7: a guess is wrong unless both sides prefer the same key exchange and the same host key algorithm. ssh2
- * compares with what was agreed on, which makes dropbear wait for ever.
+ * Turns an exchange of ssh2's by curve25519 into the hybrid one: what the client sends, the secret and our answer are
+ * others, and the client's own proposal is hashed. A secret of ssh2's is hashed as a string, which is what the hybrid one is.
  */
-function guessedWrong(kexInit: Buffer, offer: Offer): boolean {
-  const fields = new Reader(kexInit, 17);
-  const kex = fields.nameList();
-  const hostKey = fields.nameList();
-  for (let lists = 2; lists < 10; lists++) fields.string();
-  const follows = fields.boolean();
-  return follows && (kex[0] !== offer.kex[0] || hostKey[0] !== offer.serverHostKey[0]);
+function makeHybrid(exchange: Kex, theirs: Buffer): void {
+  let reply: Buffer | undefined;
+  exchange._remoteKexinit = theirs;
+  exchange.convertPublicKey = (clientInit) => clientInit;
+  exchange.computeSecret = (clientInit) => {
+    const answer = answerHybrid(clientInit);
+    reply = answer.reply;
+    return answer.secret;
+  };
+  exchange.getPublicKey = () => {
+    if (!reply) throw new ProtocolError("an answer was asked for before its question");
+    return reply;
+  };
 }
 
 function describe(error: unknown): string {

@@ -80,6 +80,13 @@ describe("what wire.ts relies on in ssh2", () => {
     expect(client._kexinit).toBeUndefined();
     expect(client._kex?.sessionID).toBeInstanceOf(Buffer);
     expect(client._kex?.remoteExtInfoEnabled).toBeTypeOf("boolean");
+    expect(client._kex?.convertPublicKey).toBeTypeOf("function");
+    expect(client._kex?.computeSecret).toBeTypeOf("function");
+    expect(client._kex?.getPublicKey).toBeTypeOf("function");
+    expect(client._kex).toHaveProperty("_remoteKexinit");
+    expect(Object.getOwnPropertyNames(client)).not.toContain("_destruct");
+    expect(Protocol.prototype._destruct).toBeTypeOf("function");
+    expect(Protocol.prototype.disconnect).toBeTypeOf("function");
     expect(client._decipher?.inSeqno).toBeTypeOf("number");
     expect(client._decipher?._onPayload).toBe(client._onPayload);
   });
