@@ -50,6 +50,7 @@ export function serveConnection(options: ConnectionOptions): Connection {
   let { tenant } = options;
   const { connection, client } = tenant;
   const since = clock.now();
+  let keysSince = since;
   let channels: Channels | undefined;
   /** Whose key has proved itself. */
   let identity: Identity | undefined;
@@ -68,6 +69,7 @@ export function serveConnection(options: ConnectionOptions): Connection {
     exchanging: () => startExchange(),
     ready() {
       exchange[Symbol.dispose]();
+      keysSince = clock.now();
       channels?.resume();
     },
     failed: (error: ProtocolError) => finish(error.message),
@@ -103,11 +105,12 @@ export function serveConnection(options: ConnectionOptions): Connection {
 
   function startExchange(): void {
     exchange[Symbol.dispose]();
-    exchange = within(limits.keyExchangeMs, "the key exchange");
+    exchange = within(limits.rekeyingMs, "the key exchange");
   }
 
   function enter(): void {
     if (ended !== undefined || !identity) return;
+    wire.rekeyAfter(limits.rekeyBytes);
     channels = createChannels({
       ...options,
       wire,
@@ -245,7 +248,9 @@ export function serveConnection(options: ConnectionOptions): Connection {
       return identity !== undefined;
     },
     pulse() {
-      if (channels && ended === undefined) pulse.beat();
+      if (!channels || ended !== undefined) return;
+      pulse.beat();
+      if (clock.now() - keysSince >= limits.rekeyMs) wire.rekey();
     },
     end,
   };

@@ -13,7 +13,7 @@ export interface WireHandler {
   write(bytes: Uint8Array): void;
   /** A decrypted message after the first key exchange. The buffer is a view, valid until this returns. */
   message(payload: Buffer): void;
-  /** Keys are being exchanged: messages are held back until {@link ready}. */
+  /** Keys are being exchanged, or are to be: messages are held back until {@link ready}. */
   exchanging(): void;
   /** Keys are in use; the first time, the client may log in. */
   ready(): void;
@@ -32,6 +32,10 @@ export interface Wire {
   send(payload: Buffer): void;
   /** SSH_MSG_CHANNEL_DATA; the bytes are copied. */
   sendData(recipient: number, data: Uint8Array): void;
+  /** Starts a key exchange, unless one is going on. Not before the login: clients do not expect it there. */
+  rekey(): void;
+  /** Does so whenever that many bytes went in one direction with the same keys; those that already did count. */
+  rekeyAfter(bytes: number): void;
   /** The client sent something that nobody here knows (RFC 4253 §11.4). */
   unimplemented(): void;
   /** Says why, and falls silent. */
@@ -75,6 +79,10 @@ export function createWire(hostKeys: HostKeys, handler: WireHandler): Wire {
   let ready = false;
   let held: Buffer[] = [];
   let heldBytes = 0;
+  /** With the keys in use. */
+  let sent = 0;
+  let received = 0;
+  let mostBytes = Number.POSITIVE_INFINITY;
 
   const protocol = new Protocol({
     server: true,
@@ -85,7 +93,10 @@ export function createWire(hostKeys: HostKeys, handler: WireHandler): Wire {
     messageHandlers: {
       DISCONNECT: (_, code, text) => handler.message(message(MSG.DISCONNECT, code, text, "")),
     },
-    onWrite: (bytes) => handler.write(bytes),
+    onWrite(bytes) {
+      sent += bytes.length;
+      handler.write(bytes);
+    },
     onError: (error) => fail(new ProtocolError(error.message, DISCONNECT.KEY_EXCHANGE_FAILED)),
     onHeader: () => watchFirstKexInit(),
     onHandshakeComplete: () => keysInUse(),
@@ -97,7 +108,7 @@ export function createWire(hostKeys: HostKeys, handler: WireHandler): Wire {
   protocol._onPayload = (payload) => {
     if (payload.length === 0) return undefined;
     if (payload[0] === MSG.KEXINIT) {
-      handler.exchanging();
+      if (!busy()) handler.exchanging();
       return propose(payload, exchangeKeys);
     }
     handler.message(payload);
@@ -142,11 +153,27 @@ export function createWire(hostKeys: HostKeys, handler: WireHandler): Wire {
       // RFC 8308 §2.4: the first message after the new keys, or none.
       if (wantsExtInfo) send(message(MSG.EXT_INFO, 1, "server-sig-algs", CLIENT_SIGNATURES.join(",")));
     }
+    sent = 0;
+    received = 0;
     const waiting = held;
     held = [];
     heldBytes = 0;
     for (const payload of waiting) send(payload);
     handler.ready();
+  }
+
+  function busy(): boolean {
+    return protocol._kexinit !== undefined;
+  }
+
+  function rekey(): void {
+    if (dead || !ready || busy()) return;
+    handler.exchanging();
+    protocol.rekey();
+  }
+
+  function rekeyIfWorn(): void {
+    if (sent >= mostBytes || received >= mostBytes) rekey();
   }
 
   function encrypt(payload: Buffer): void {
@@ -157,7 +184,7 @@ export function createWire(hostKeys: HostKeys, handler: WireHandler): Wire {
 
   function send(payload: Buffer): void {
     if (dead) return;
-    if (protocol._kexinit === undefined) {
+    if (!busy()) {
       encrypt(payload);
       return;
     }
@@ -194,14 +221,18 @@ export function createWire(hostKeys: HostKeys, handler: WireHandler): Wire {
       return id;
     },
     get busy() {
-      return protocol._kexinit !== undefined;
+      return busy();
     },
     start: () => protocol.start(),
 
     receive(chunk) {
       if (dead) return;
       try {
-        if (identified) return protocol.parse(chunk, 0, chunk.length);
+        if (identified) {
+          received += chunk.length;
+          protocol.parse(chunk, 0, chunk.length);
+          return rekeyIfWorn();
+        }
         const found = ident.take(chunk);
         if (!found) return;
         identified = true;
@@ -223,6 +254,12 @@ export function createWire(hostKeys: HostKeys, handler: WireHandler): Wire {
       packet.writeUInt32BE(data.length, PAYLOAD_AT + 5);
       packet.set(data, PAYLOAD_AT + 9);
       protocol._cipher.encrypt(packet);
+      rekeyIfWorn();
+    },
+
+    rekey,
+    rekeyAfter(bytes) {
+      mostBytes = bytes;
     },
 
     unimplemented() {

@@ -22,6 +22,7 @@ export interface HybridExchange {
 
 export interface HybridOptions {
   readonly hostKeyType: string;
+  /** Proposes this instead, and expects to be refused. */
   readonly kex?: string;
   /** Changes C_INIT before it is sent. */
   readonly spoil?: (clientInit: Buffer) => Buffer;
@@ -85,7 +86,7 @@ export async function hybridExchange(port: number, options: HybridOptions): Prom
     const ours = kexInit(options.kex ?? `${KEX},ext-info-c`, options.hostKeyType);
     send(ours);
     const theirs = Buffer.from(await packet());
-    if (theirs[0] === MSG.DISCONNECT) return farewell(theirs);
+    if (options.kex !== undefined) return farewell(Buffer.from(await packet()));
 
     const lattice = kem.generateKeyPairSync("ml-kem-768");
     const curve = crypto.generateKeyPairSync("x25519");

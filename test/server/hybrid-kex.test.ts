@@ -36,6 +36,13 @@ test("the post-quantum key exchange is there from Node 24.7 on", () => {
   expect(hasHybridKex).toBe(shouldHave);
 });
 
+test("a client that has no key exchange in common is told so", async () => {
+  const kex = "diffie-hellman-group14-sha1";
+  const { disconnect } = await hybridExchange(door.port, { hostKeyType: "ssh-ed25519", kex });
+  expect(disconnect?.code).toBe(DISCONNECT.KEY_EXCHANGE_FAILED);
+  expect(disconnect?.text).toContain("no matching key exchange algorithm");
+});
+
 describe.runIf(shouldHave)("where the runtime has ML-KEM", () => {
   test("nothing is said of it at start", () => {
     expect(door.events.filter(({ type }) => type === "server.notice")).toEqual([]);

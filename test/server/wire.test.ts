@@ -142,6 +142,44 @@ describe("the wire", () => {
     expect(failures.map(({ message: text }) => text)).toEqual(["too many requests during a key exchange"]);
   });
 
+  test("starts a key exchange when asked, and not another one meanwhile", async () => {
+    const { wire, received, log } = await joined();
+    log.length = 0;
+    wire.rekey();
+    wire.rekey();
+    expect(wire.busy).toBe(true);
+    wire.send(message(MSG.IGNORE, 7));
+    await poll("the exchange", () => log.includes("client ready") && !wire.busy);
+    await poll("the message", () => received.some((payload) => payload[0] === MSG.IGNORE));
+    expect(log.filter((line) => line !== "client ready")).toEqual(["exchanging", "ready"]);
+    expect(log.filter((line) => line === "client ready")).toHaveLength(1);
+  });
+
+  test("bounds what it holds back for an exchange that it has started, too", async () => {
+    const { wire, failures, pass } = await joined();
+    pass(0);
+    wire.rekey();
+    for (let n = 0; n < 2_000; n++) wire.send(message(MSG.IGNORE, Buffer.alloc(1_000)));
+    expect(failures.map(({ message: text }) => text)).toEqual(["too many requests during a key exchange"]);
+  });
+
+  test("starts a key exchange after so many bytes in either direction", async () => {
+    const { wire, client, log } = await joined();
+    const exchanges = () => log.filter((line) => line === "ready").length;
+    wire.rekeyAfter(100_000);
+    for (let n = 0; n < 10; n++) wire.sendData(0, Buffer.alloc(9_000));
+    expect(wire.busy).toBe(false);
+    wire.sendData(0, Buffer.alloc(20_000));
+    expect(wire.busy).toBe(true);
+    await poll("the second", () => exchanges() === 2 && log.filter((l) => l === "client ready").length === 2);
+    for (let n = 0; n < 10; n++) {
+      const packet = client._cipher.allocPacket(11_000);
+      packet[5] = MSG.IGNORE;
+      client._cipher.encrypt(packet);
+    }
+    await poll("the third", () => exchanges() === 3);
+  });
+
   test("falls silent after it has said why", async () => {
     const { wire, received } = await joined();
     wire.disconnect(11, "the end");
