@@ -1,10 +1,9 @@
 import crypto from "ssh2/lib/protocol/crypto.js";
-import Protocol, { type Kex, type PayloadHandler } from "ssh2/lib/protocol/Protocol.js";
+import Protocol from "ssh2/lib/protocol/Protocol.js";
 import { CLIENT_SIGNATURES, offerFor } from "./algorithms.ts";
+import { propose } from "./exchange.ts";
 import type { HostKeys } from "./host-keys.ts";
-import { answerHybrid, HYBRID_KEX } from "./hybrid-kex.ts";
 import { IdentLine } from "./ident.ts";
-import { agreed, readKexInit, renameKex } from "./kex-init.ts";
 import { DISCONNECT, type DisconnectCode, MSG, message, ProtocolError } from "./protocol.ts";
 
 /** What happens on the wire. A handler that throws {@link ProtocolError} ends the connection with its text. */
@@ -52,9 +51,6 @@ const MOST_HELD = 1024 * 1024;
 
 /** Ends ssh2's loop over the rest of a chunk. */
 const ENOUGH = Number.POSITIVE_INFINITY;
-
-/** The method of ssh2 that the hybrid one is built into: the same messages and the same hash. */
-const HOST_KEX = "curve25519-sha256";
 
 /** Where ssh2 puts the payload into a packet: after its length and the padding's. */
 const PAYLOAD_AT = 5;
@@ -109,7 +105,7 @@ export function createWire(hostKeys: HostKeys, handler: WireHandler): Wire {
     if (payload.length === 0) return undefined;
     if (payload[0] === MSG.KEXINIT) {
       if (!busy()) handler.exchanging();
-      return propose(payload, exchangeKeys);
+      return propose(protocol, offer, payload, exchangeKeys);
     }
     handler.message(payload);
     return dead ? ENOUGH : undefined;
@@ -120,30 +116,15 @@ export function createWire(hostKeys: HostKeys, handler: WireHandler): Wire {
     if (!decipher) return;
     const next = decipher._onPayload;
     decipher._onPayload = (payload) => {
-      const result = payload[0] === MSG.KEXINIT ? propose(payload, next) : next(payload);
+      const proposal = payload[0] === MSG.KEXINIT;
+      const result = proposal ? propose(protocol, offer, payload, next) : next(payload);
+      if (proposal && protocol._kex) {
+        // What ssh2 says in EXT_INFO is wrong: keysInUse says it.
+        wantsExtInfo = protocol._kex.remoteExtInfoEnabled;
+        protocol._kex.remoteExtInfoEnabled = false;
+      }
       return dead ? ENOUGH : result;
     };
-  }
-
-  /** Has ssh2 answer the client's proposal, and mends what it makes of it. */
-  function propose(payload: Buffer, next: PayloadHandler): ReturnType<PayloadHandler> {
-    // Copied, because it is hashed when the buffer is used again.
-    const theirs = Buffer.from(payload);
-    const { kex, hostKey, follows } = readKexInit(theirs);
-    const hybrid = agreed(kex, offer.kex) === HYBRID_KEX;
-    const before = protocol._kex;
-    const result = next(hybrid ? renameKex(theirs, HYBRID_KEX, HOST_KEX) : theirs);
-    const exchange = protocol._kex;
-    if (dead || !exchange || exchange === before) return result;
-    // RFC 4253 §7: a guess is wrong unless both sides prefer the same key exchange and the same host key algorithm. ssh2 compares
-    // with what was agreed on, which makes dropbear wait for ever.
-    const preferred = kex[0] === offer.kex[0] && hostKey[0] === offer.serverHostKey[0];
-    protocol._skipNextInboundPacket = follows && !preferred;
-    // What ssh2 says in EXT_INFO is wrong: it is said in keysInUse.
-    wantsExtInfo = exchange.remoteExtInfoEnabled;
-    exchange.remoteExtInfoEnabled = false;
-    if (hybrid) makeHybrid(exchange, theirs);
-    return result;
   }
 
   function keysInUse(): void {
@@ -269,25 +250,6 @@ export function createWire(hostKeys: HostKeys, handler: WireHandler): Wire {
 
     disconnect,
     silence,
-  };
-}
-
-/**
- * Turns an exchange of ssh2's by curve25519 into the hybrid one: what the client sends, the secret and our answer are
- * others, and the client's own proposal is hashed. A secret of ssh2's is hashed as a string, which is what the hybrid one is.
- */
-function makeHybrid(exchange: Kex, theirs: Buffer): void {
-  let reply: Buffer | undefined;
-  exchange._remoteKexinit = theirs;
-  exchange.convertPublicKey = (clientInit) => clientInit;
-  exchange.computeSecret = (clientInit) => {
-    const answer = answerHybrid(clientInit);
-    reply = answer.reply;
-    return answer.secret;
-  };
-  exchange.getPublicKey = () => {
-    if (!reply) throw new ProtocolError("an answer was asked for before its question");
-    return reply;
   };
 }
 

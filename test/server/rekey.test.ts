@@ -73,6 +73,22 @@ describe("keys are exchanged anew", () => {
     expect(result.code).toBe(0);
   });
 
+  test("while the client talks on, as asyncssh does: what it sends meanwhile arrives", async () => {
+    await using door = await openDoor();
+    await using client = await rawClient(door.port);
+    await client.login(door.clientKey);
+    const { id } = await client.open("archiver", target.port);
+    for (let round = 0; round < 3; round++) {
+      client.rekey();
+      client.send(message(MSG.IGNORE, "nothing"));
+      client.send(message(MSG.CHANNEL_DATA, id, `round ${round}`));
+      const fields = await client.next(MSG.CHANNEL_DATA);
+      fields.uint32();
+      expect(fields.text()).toBe(`round ${round}`);
+      await poll("the new keys", () => !client.busy);
+    }
+  });
+
   test("not before the login", async () => {
     await using door = await openDoor({ limits: { rekeyMs: 1, rekeyBytes: 1, keepaliveMs: 30 } });
     await using client = await rawClient(door.port, { ignoresRekey: true });
