@@ -8,6 +8,7 @@ import { formatDuration } from "../util/duration.ts";
 import { LazysshError } from "../util/errors.ts";
 import { bootVisibly } from "./boot.ts";
 import { type Channels, createChannels } from "./channels.ts";
+import { createHostKeyRotation, PROVE_HOST_KEYS } from "./host-key-rotation.ts";
 import type { HostKeys } from "./host-keys.ts";
 import { type Identity, whoIs } from "./identity.ts";
 import type { Limits } from "./limits.ts";
@@ -74,6 +75,7 @@ export function serveConnection(options: ConnectionOptions): Connection {
     },
     failed: (error: ProtocolError) => finish(error.message),
   });
+  const rotation = createHostKeyRotation(wire, options.hostKeys);
   const login = createLogin({
     wire,
     context: () => ({ ...options.config(), now: clock.now(), address }),
@@ -111,6 +113,7 @@ export function serveConnection(options: ConnectionOptions): Connection {
   function enter(): void {
     if (ended !== undefined || !identity) return;
     wire.rekeyAfter(limits.rekeyBytes);
+    rotation.announce();
     channels = createChannels({
       ...options,
       wire,
@@ -187,6 +190,10 @@ export function serveConnection(options: ConnectionOptions): Connection {
   function answerGlobal(fields: Reader): void {
     const name = fields.text();
     if (!fields.boolean()) return;
+    if (name === PROVE_HOST_KEYS) {
+      rotation.prove(fields);
+      return;
+    }
     // Sessions are never opened, so that this one is kept by doing nothing.
     const granted = name === "no-more-sessions@openssh.com";
     wire.send(message(granted ? MSG.REQUEST_SUCCESS : MSG.REQUEST_FAILURE));

@@ -1,5 +1,6 @@
 import type Protocol from "ssh2/lib/protocol/Protocol.js";
 import type { Kex, Offer, PayloadHandler } from "ssh2/lib/protocol/Protocol.js";
+import type { HostKeyProof } from "./host-keys.ts";
 import { answerHybrid, HYBRID_KEX } from "./hybrid-kex.ts";
 import { agreed, readKexInit, renameKex } from "./kex-init.ts";
 import { ProtocolError } from "./protocol.ts";
@@ -17,6 +18,7 @@ const KEX_MESSAGES = { first: 20, last: 49 };
 export function propose(
   protocol: Protocol,
   offer: Offer,
+  proofs: ReadonlyMap<string, HostKeyProof>,
   payload: Buffer,
   answer: PayloadHandler,
 ): ReturnType<PayloadHandler> {
@@ -32,9 +34,23 @@ export function propose(
   // with what was agreed on, which makes dropbear wait for ever.
   const preferred = kex[0] === offer.kex[0] && hostKey[0] === offer.serverHostKey[0];
   protocol._skipNextInboundPacket = follows && !preferred;
+  const proof = proofs.get(exchange.negotiated.serverHostKey);
+  if (proof) useHostKey(protocol, exchange, proof);
   if (hybrid) makeHybrid(exchange, theirs);
   if (before) passOthers(protocol, protocol._onPayload);
   return result;
+}
+
+/** ssh2 knows no certificates, and asks for the key by the name that it also puts into the signature. */
+function useHostKey(protocol: Protocol, exchange: Kex, { key, blob, algorithm }: HostKeyProof): void {
+  exchange.negotiated.serverHostKey = algorithm;
+  protocol._hostKeys = {
+    [algorithm]: {
+      type: "",
+      getPublicSSH: () => blob,
+      sign: (data) => key.sign(algorithm, data),
+    },
+  };
 }
 
 /**

@@ -50,9 +50,12 @@ export function createFrontDoor({ targets, events, clock, ...rest }: FrontDoorOp
   const read = (config: ServerConfig) => ({
     config,
     limits: { ...limitsOf(config.limits), ...rest.limits },
-    hostKeys: readHostKeys(config.hostKeys),
+    hostKeys: readHostKeys(config.hostKeys, clock.now()),
   });
   let current = read(rest.config);
+  const warn = (): void => {
+    for (const reason of current.hostKeys.warnings) events.emit({ type: "server.warning", reason });
+  };
   const connections = new Set<Connection>();
   const stopped = new AbortController();
   let refusing: string | undefined;
@@ -141,12 +144,14 @@ export function createFrontDoor({ targets, events, clock, ...rest }: FrontDoorOp
         const reason = `no post-quantum key exchange (${HYBRID_KEX}), which a current ssh warns about: Node 24.7 or later brings it, this is ${process.version}`;
         events.emit({ type: "server.notice", reason });
       }
+      warn();
       const address = await listeners.listen(current.config.listen);
       beat().catch(() => undefined);
       return address;
     },
     reload(config) {
       current = read(config);
+      warn();
     },
     refuseNew,
     close: () => (closing ??= close()),

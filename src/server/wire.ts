@@ -1,6 +1,6 @@
 import crypto from "ssh2/lib/protocol/crypto.js";
 import Protocol from "ssh2/lib/protocol/Protocol.js";
-import { CLIENT_SIGNATURES, offerFor } from "./algorithms.ts";
+import { CLIENT_SIGNATURES, isSignatureAlgorithm, offerFor, type SignatureAlgorithm } from "./algorithms.ts";
 import { propose } from "./exchange.ts";
 import type { HostKeys } from "./host-keys.ts";
 import { IdentLine } from "./ident.ts";
@@ -23,6 +23,8 @@ export interface WireHandler {
 export interface Wire {
   /** Hash of the first key exchange, which signatures are bound to. */
   readonly sessionId: Buffer;
+  /** What the host key signed the latest exchange with. */
+  readonly hostKeyAlgorithm: SignatureAlgorithm;
   /** Whether messages are held back. Data should wait; see {@link WireHandler.ready}. */
   readonly busy: boolean;
   /** Sends our identification line. */
@@ -67,7 +69,7 @@ export const hasNativeCiphers: boolean = crypto.bindingAvailable;
  * input alike, nor bounds what it queues.
  */
 export function createWire(hostKeys: HostKeys, handler: WireHandler): Wire {
-  const offer = offerFor(Object.keys(hostKeys));
+  const offer = offerFor([...hostKeys.proofs.keys()]);
   const ident = new IdentLine();
   let identified = false;
   let dead = false;
@@ -82,7 +84,8 @@ export function createWire(hostKeys: HostKeys, handler: WireHandler): Wire {
 
   const protocol = new Protocol({
     server: true,
-    hostKeys,
+    // The one that is agreed on comes with the exchange.
+    hostKeys: {},
     ident: IDENT,
     // ssh2 adds to the object it is given.
     offer: { ...offer },
@@ -105,7 +108,7 @@ export function createWire(hostKeys: HostKeys, handler: WireHandler): Wire {
     if (payload.length === 0) return undefined;
     if (payload[0] === MSG.KEXINIT) {
       if (!busy()) handler.exchanging();
-      return propose(protocol, offer, payload, exchangeKeys);
+      return propose(protocol, offer, hostKeys.proofs, payload, exchangeKeys);
     }
     handler.message(payload);
     return dead ? ENOUGH : undefined;
@@ -117,7 +120,7 @@ export function createWire(hostKeys: HostKeys, handler: WireHandler): Wire {
     const next = decipher._onPayload;
     decipher._onPayload = (payload) => {
       const proposal = payload[0] === MSG.KEXINIT;
-      const result = proposal ? propose(protocol, offer, payload, next) : next(payload);
+      const result = proposal ? propose(protocol, offer, hostKeys.proofs, payload, next) : next(payload);
       if (proposal && protocol._kex) {
         // What ssh2 says in EXT_INFO is wrong: keysInUse says it.
         wantsExtInfo = protocol._kex.remoteExtInfoEnabled;
@@ -200,6 +203,11 @@ export function createWire(hostKeys: HostKeys, handler: WireHandler): Wire {
       const id = protocol._kex?.sessionID;
       if (!id) throw new ProtocolError("there is no session before the key exchange");
       return id;
+    },
+    get hostKeyAlgorithm() {
+      const name = protocol._kex?.negotiated.serverHostKey ?? "";
+      if (!isSignatureAlgorithm(name)) throw new ProtocolError("no host key was agreed on");
+      return name;
     },
     get busy() {
       return busy();

@@ -136,6 +136,8 @@ export async function rawClient(port: number, options: RawOptions = {}): Promise
       await next(MSG.SERVICE_ACCEPT);
       send(signedRequest(client.sessionId, key, user));
       await next(MSG.USERAUTH_SUCCESS);
+      // The host keys.
+      await next(MSG.GLOBAL_REQUEST);
     },
     async open(target, targetPort, { id = 0, window = 1024 * 1024 } = {}) {
       send(directTcpip(target, targetPort, id, window));

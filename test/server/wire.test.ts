@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import Protocol from "ssh2/lib/protocol/Protocol.js";
 import { describe, expect, test } from "vitest";
-import { readHostKey } from "../../src/server/host-keys.ts";
+import { readHostKeys } from "../../src/server/host-keys.ts";
 import { MSG, message, type ProtocolError, Reader } from "../../src/server/protocol.ts";
 import { createWire, hasNativeCiphers, type WireHandler } from "../../src/server/wire.ts";
 import { systemClock } from "../../src/util/clock.ts";
@@ -27,7 +27,7 @@ async function joined(handler: Partial<WireHandler> = {}) {
   /** Packets of the client that still pass; later ones are kept until all do. */
   let passing = Number.POSITIVE_INFINITY;
   let kept: Buffer[] = [];
-  const wire = createWire(readHostKey(key.privateKey), {
+  const wire = createWire(readHostKeys([{ key: key.privateKey, certificate: undefined }], 0), {
     ...NOTHING,
     write: (bytes) => setImmediate(() => client.parse(Buffer.from(bytes), 0, bytes.length)),
     exchanging: () => log.push("exchanging"),
@@ -84,6 +84,8 @@ describe("what wire.ts relies on in ssh2", () => {
     expect(client._kex?.computeSecret).toBeTypeOf("function");
     expect(client._kex?.getPublicKey).toBeTypeOf("function");
     expect(client._kex).toHaveProperty("_remoteKexinit");
+    expect(client._kex?.negotiated.serverHostKey).toBe("ssh-ed25519");
+    expect(client).toHaveProperty("_hostKeys");
     expect(Object.getOwnPropertyNames(client)).not.toContain("_destruct");
     expect(Protocol.prototype._destruct).toBeTypeOf("function");
     expect(Protocol.prototype.disconnect).toBeTypeOf("function");
