@@ -141,7 +141,8 @@ export function createFrontDoor({ targets, events, clock, ...rest }: FrontDoorOp
         events.emit({ type: "server.warning", reason });
       }
       if (!hasHybridKex) {
-        const reason = `no post-quantum key exchange (${HYBRID_KEX}), which a current ssh warns about: Node 24.7 or later brings it, this is ${process.version}`;
+        const here = `this is Node ${process.versions.node} with OpenSSL ${process.versions.openssl}`;
+        const reason = `no post-quantum key exchange (${HYBRID_KEX}), which a current ssh warns about: Node 24.7 or later with OpenSSL 3.5 brings it, ${here}`;
         events.emit({ type: "server.notice", reason });
       }
       warn();

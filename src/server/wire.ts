@@ -31,7 +31,7 @@ export interface Wire {
   start(): void;
   receive(chunk: Buffer): void;
   send(payload: Buffer): void;
-  /** SSH_MSG_CHANNEL_DATA; the bytes are copied. */
+  /** SSH_MSG_CHANNEL_DATA; the bytes are copied. While busy they are held back like a message, and too many end the connection. */
   sendData(recipient: number, data: Uint8Array): void;
   /** Starts a key exchange, unless one is going on. Not before the login: clients do not expect it there. */
   rekey(): void;
@@ -237,6 +237,7 @@ export function createWire(hostKeys: HostKeys, handler: WireHandler): Wire {
 
     sendData(recipient, data) {
       if (dead) return;
+      if (busy()) return send(message(MSG.CHANNEL_DATA, recipient, Buffer.from(data)));
       const packet = protocol._cipher.allocPacket(9 + data.length);
       packet[PAYLOAD_AT] = MSG.CHANNEL_DATA;
       packet.writeUInt32BE(recipient, PAYLOAD_AT + 1);

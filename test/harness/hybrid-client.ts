@@ -24,6 +24,9 @@ export interface HybridOptions {
   readonly hostKeyType: string;
   /** Proposes this instead, and expects to be refused. */
   readonly kex?: string;
+  /** Sent before our proposal, and after it. */
+  readonly before?: Buffer;
+  readonly after?: Buffer;
   /** Changes C_INIT before it is sent. */
   readonly spoil?: (clientInit: Buffer) => Buffer;
 }
@@ -84,7 +87,9 @@ export async function hybridExchange(port: number, options: HybridOptions): Prom
     while (!line.endsWith("\r\n")) line += (await bytes(1)).toString("latin1");
     const serverIdent = line.trimEnd();
     const ours = kexInit(options.kex ?? `${KEX},ext-info-c`, options.hostKeyType);
+    if (options.before) send(options.before);
     send(ours);
+    if (options.after) send(options.after);
     const theirs = Buffer.from(await packet());
     if (options.kex !== undefined) return farewell(Buffer.from(await packet()));
 

@@ -73,6 +73,25 @@ describe("several host keys", () => {
     },
   );
 
+  test.each([
+    ["ed25519", undefined],
+    ["ecdsa", 256],
+    ["ecdsa", 384],
+    ["ecdsa", 521],
+    ["rsa", 2048],
+  ] as const)("of type %s %s sign what verifies, every time", async (type, bits) => {
+    const key = await folder.key(`signs-${type}-${bits}`, type, bits);
+    const { proofs } = readHostKeys([plain(key)], NOW);
+    for (const { key: hostKey, algorithm } of proofs.values()) {
+      // Numbers with leading zeros come once in 256.
+      for (let n = 0; n < (type === "rsa" ? 20 : 400); n++) {
+        const data = Buffer.from(`data ${n}`);
+        const signature = message(0, algorithm, hostKey.sign(algorithm, data)).subarray(1);
+        expect(isSignedBy(algorithm, key.blob, signature, data)).toBe(true);
+      }
+    }
+  });
+
   test("sign nothing with SHA-1", async () => {
     const result = await through(door, [line(door, keys.rsa)], "-o", "HostKeyAlgorithms=ssh-rsa");
     expect(result.code).toBe(255);

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { HYBRID_KEX, hasHybridKex } from "../../src/server/hybrid-kex.ts";
-import { DISCONNECT, MSG } from "../../src/server/protocol.ts";
+import { DISCONNECT, MSG, message } from "../../src/server/protocol.ts";
 import { type OpenDoor, openDoor } from "../harness/front-door.ts";
 import { hybridExchange } from "../harness/hybrid-client.ts";
 import { openSsh10, requires } from "../harness/requires.ts";
@@ -41,6 +41,16 @@ test("a client that has no key exchange in common is told so", async () => {
   const { disconnect } = await hybridExchange(door.port, { hostKeyType: "ssh-ed25519", kex });
   expect(disconnect?.code).toBe(DISCONNECT.KEY_EXCHANGE_FAILED);
   expect(disconnect?.text).toContain("no matching key exchange algorithm");
+});
+
+test.each([
+  ["before its proposal", { before: message(MSG.IGNORE, "") }, "KEXINIT not first packet in strict KEX mode"],
+  ["after it", { after: message(MSG.IGNORE, "") }, "unexpected packet type 2"],
+])("with strict key exchange, anything %s ends the connection", async (_, where, text) => {
+  const kex = "curve25519-sha256,kex-strict-c-v00@openssh.com";
+  const { disconnect } = await hybridExchange(door.port, { hostKeyType: "ssh-ed25519", kex, ...where });
+  expect(disconnect?.code).toBe(DISCONNECT.KEY_EXCHANGE_FAILED);
+  expect(disconnect?.text).toContain(text);
 });
 
 describe.runIf(shouldHave)("where the runtime has ML-KEM", () => {
