@@ -86,6 +86,10 @@ export class Reader {
     return value;
   }
 
+  uint64(): bigint {
+    return this.#take(8).readBigUInt64BE();
+  }
+
   /** A view, not a copy. */
   string(): Buffer {
     return this.#take(this.uint32());
