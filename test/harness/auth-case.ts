@@ -193,8 +193,10 @@ export async function makeKeys(): Promise<Keys> {
     token,
     authority,
     authorities: { ed25519: authority, ecdsa: ecdsaAuthority, rsa: rsaAuthority },
-    certificate: async (flags, key = shown(ed25519), by = authority) =>
-      certified(key, (await signedByKeygen(key, by, ["-I", "id-7", ...flags])).blob),
+    async certificate(flags, key = shown(ed25519), by = authority) {
+      const { blob, publicLine } = await signedByKeygen(key, by, ["-I", "id-7", ...flags]);
+      return { ...certified(key, blob), publicLine };
+    },
     [Symbol.asyncDispose]: () => folder[Symbol.asyncDispose](),
   };
 }
