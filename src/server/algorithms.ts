@@ -30,20 +30,26 @@ const MACS = [
   "hmac-sha2-512",
 ];
 
-/** Signature algorithms a client's key may use; announced by `server-sig-algs` (RFC 8308 §3.1). */
+/**
+ * Signature algorithms a client's key may use, and an authority's; announced by `server-sig-algs` (RFC 8308 §3.1). Those with
+ * certificates are not announced, as in OpenSSH: clients look for the name of the signature within.
+ */
 export const CLIENT_SIGNATURES = [
   "ssh-ed25519",
   "ecdsa-sha2-nistp256",
   "ecdsa-sha2-nistp384",
   "ecdsa-sha2-nistp521",
+  "sk-ssh-ed25519@openssh.com",
+  "sk-ecdsa-sha2-nistp256@openssh.com",
   "rsa-sha2-512",
   "rsa-sha2-256",
 ] as const;
 
 export type SignatureAlgorithm = (typeof CLIENT_SIGNATURES)[number];
 
-export function isSignatureAlgorithm(name: string): name is SignatureAlgorithm {
-  return (CLIENT_SIGNATURES as readonly string[]).includes(name);
+/** How a key type, or a signature algorithm, is called with a certificate (OpenSSH PROTOCOL.certkeys). */
+export function withCertificate(name: string): string {
+  return `${name.replace(/@openssh\.com$/, "")}-cert-v01@openssh.com`;
 }
 
 /** The offer of a server whose host keys can sign with these algorithms. */

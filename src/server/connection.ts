@@ -14,6 +14,7 @@ import { type Identity, whoIs } from "./identity.ts";
 import type { Limits } from "./limits.ts";
 import { createLogin } from "./login.ts";
 import { createOutlet } from "./outlet.ts";
+import { objectionTo, sees } from "./permissions.ts";
 import { DISCONNECT, type DisconnectCode, MSG, message, type ProtocolError, Reader } from "./protocol.ts";
 import { createPulse } from "./pulse.ts";
 import { printable, refusalOf } from "./refusal.ts";
@@ -84,8 +85,9 @@ export function serveConnection(options: ConnectionOptions): Connection {
       events.emit({ type: "connection.auth", connection, client, ...outcome }),
     onVerified(verified) {
       identity = verified;
-      const { maxMachines } = verified.permissions;
-      tenant = { ...tenant, user: { name: verified.user, maxMachines, sees: () => true } };
+      const { user: name, permissions } = verified;
+      const { maxMachines } = permissions;
+      tenant = { ...tenant, user: { name, maxMachines, sees: (target) => sees(permissions, target) } };
       grace[Symbol.dispose]();
     },
     boot,
@@ -128,6 +130,8 @@ export function serveConnection(options: ConnectionOptions): Connection {
     try {
       const refusing = options.refusing();
       if (refusing !== undefined) throw new LazysshError("SHUTTING_DOWN", refusing);
+      const forbidden = identity && objectionTo(identity, { target, port: undefined });
+      if (forbidden !== undefined) throw new LazysshError("NOT_PERMITTED", forbidden);
       const { targets } = options;
       reserved = await bootVisibly({ target, tenant, targets, clock, say, signal: left.signal });
       if (ended !== undefined) {
