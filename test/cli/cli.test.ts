@@ -28,7 +28,7 @@ describe("lazyssh check", () => {
     const file = config(tempDir());
     expect(await run("check", "-c", file)).toMatchObject({
       code: 0,
-      stdout: `${file} is valid, 1 target: home\n`,
+      stdout: `${file} is valid, 1 target: home\n1 user: jump (1 key)\nno "ports": connections may reach every port of home\n`,
       stderr: "",
     });
   });
