@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { OPTION_NAMES } from "../../src/config/authorized-keys/options.ts";
 import { allRows, type Table } from "../../src/config/decode/row.ts";
 import { functions } from "../../src/config/evaluate/functions.ts";
 import { loadConfig, parseConfig } from "../../src/config/index.ts";
@@ -73,6 +74,12 @@ test.each<[string, Table, readonly string[]]>([
       row.kind === "block" ? `## \`${row.name}\`` : `| \`${row.name}\` | ${row.type.name} |`,
     );
   }
+});
+
+test("the manual has every option of a key", () => {
+  const text = readFileSync("docs/config.md", "utf8").toLowerCase();
+  for (const name of OPTION_NAMES)
+    expect(text).toMatch(new RegExp(`\`${name.replace(/^no-(?!port|touch)/, "")}[=\`]`));
 });
 
 test("the manual has every function", () => {
