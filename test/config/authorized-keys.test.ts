@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { AuthorizedKey } from "../../src/config/access.ts";
@@ -130,6 +131,29 @@ describe("options", () => {
     const { keys, remarks } = read(`from="example.org,10.0.0.7" ${authorizedKey}`);
     expect(keys[0]?.from).toEqual(["example.org", "10.0.0.7"]);
     expect(remarks).toEqual([expect.stringContaining('line 1: Its "from" has names of hosts')]);
+  });
+});
+
+describe("what sshd was seen to do", () => {
+  /** Refused here alone: services by name, the old way to write a port, days that no month has, and names that must keep somebody out. */
+  const stricter = new Set([
+    'permitopen="archiver:ssh"',
+    'permitopen="archiver/22"',
+    'expiry-time="20400230"',
+    'from="!example.org,127.0.0.1"',
+  ]);
+  const recorded = readFileSync("test/fixtures/sshd-key-options.txt", "utf8")
+    .split("\n")
+    .flatMap((line) => {
+      const [, verdict, options = ""] = /^(taken|refused)(?: (.*))?$/.exec(line) ?? [];
+      return verdict === undefined ? [] : [{ options, taken: verdict === "taken" }];
+    });
+
+  test("was recorded", () => expect(recorded.length).toBeGreaterThan(50));
+
+  test.each(recorded)("$options: $taken", ({ options, taken }) => {
+    const { keys, refused } = read(`${options} ${authorizedKey}`);
+    expect([keys.length, refused.length]).toEqual(taken && !stricter.has(options) ? [1, 0] : [0, 1]);
   });
 });
 

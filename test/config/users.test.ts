@@ -204,6 +204,13 @@ describe("users", () => {
     ]);
   });
 
+  test("a file that is none of keys does not bury what else is wrong", () => {
+    writeFileSync(join(folder, "keys"), `${"nobody\n".repeat(500)}${authorizedKey}\n`, { mode: 0o600 });
+    const all = told(user("a", 'authorized_keys_file = "keys"'));
+    expect(all).toHaveLength(21);
+    expect(all.at(-1)).toContain("Nor may those of 480 more lines.");
+  });
+
   test("a key of two users is a warning, an authority of two is none", () => {
     const both = (name: string) =>
       user(name, `authorized_keys = ["${authorizedKey}"]\n trusted_user_ca_keys = ["${authority}"]`);

@@ -107,14 +107,21 @@ export function userConfig({ values, labels: [name = ""] }: Section<typeof userT
   return { name, keys, ...others };
 }
 
+/** More of them in one place would push out what else there is to tell. */
+const MOST_REFUSALS = 20;
+
 function taken(reads: readonly KeysRead[], more: readonly Remark[] = []): Conversion<Keys> {
   const refused = reads.flatMap((read) => read.refused);
-  const remarks = reads.flatMap((read) => read.remarks);
+  const rest = refused.length - MOST_REFUSALS;
+  const remarks = reads.flatMap((read) => read.remarks).slice(0, MOST_REFUSALS);
   return {
     ok: true,
     value: reads.flatMap(({ keys }) => keys),
     remarks: [
-      ...refused.map((detail) => ({ summary: "Key may not log in", detail })),
+      ...refused.slice(0, MOST_REFUSALS).map((detail) => ({ summary: "Key may not log in", detail })),
+      ...(rest > 0
+        ? [{ summary: "Key may not log in", detail: `Nor may those of ${rest} more lines.` }]
+        : []),
       ...remarks.map((detail) => ({ summary: "Option without effect", detail })),
       ...more,
     ],
