@@ -6,13 +6,17 @@ import type { Clock } from "../util/clock.ts";
 import { type Deadline, deadline } from "../util/deadline.ts";
 import { formatDuration } from "../util/duration.ts";
 import { LazysshError } from "../util/errors.ts";
+import type { Credential } from "./auth/credential.ts";
+import { whyNoMore } from "./auth/standing.ts";
 import { bootVisibly } from "./boot.ts";
 import { type Channels, createChannels } from "./channels.ts";
+import { createHostKeyRotation, PROVE_HOST_KEYS } from "./host-key-rotation.ts";
 import type { HostKeys } from "./host-keys.ts";
-import { type Identity, whoIs, whyNoMore } from "./identity.ts";
+import { type Identity, whoIs } from "./identity.ts";
 import type { Limits } from "./limits.ts";
 import { createLogin } from "./login.ts";
 import { createOutlet } from "./outlet.ts";
+import { objectionTo, sees } from "./permissions.ts";
 import { DISCONNECT, type DisconnectCode, MSG, message, type ProtocolError, Reader } from "./protocol.ts";
 import { createPulse } from "./pulse.ts";
 import { printable, refusalOf } from "./refusal.ts";
@@ -50,9 +54,11 @@ export function serveConnection(options: ConnectionOptions): Connection {
   let { tenant } = options;
   const { connection, client } = tenant;
   const since = clock.now();
+  let keysSince = since;
   let channels: Channels | undefined;
   /** Whose key has proved itself. */
   let identity: Identity | undefined;
+  let credential: Credential | undefined;
   /** Of a machine that is booted, or was, during the login: until a channel has it. */
   const left = new AbortController();
   let reserved: Lease | undefined;
@@ -68,20 +74,24 @@ export function serveConnection(options: ConnectionOptions): Connection {
     exchanging: () => startExchange(),
     ready() {
       exchange[Symbol.dispose]();
+      keysSince = clock.now();
       channels?.resume();
     },
     failed: (error: ProtocolError) => finish(error.message),
   });
+  const rotation = createHostKeyRotation(wire, options.hostKeys);
   const login = createLogin({
     wire,
     context: () => ({ ...options.config(), now: clock.now(), address }),
     tries: limits.authTries,
     onOutcome: (outcome: AuthOutcome) =>
       events.emit({ type: "connection.auth", connection, client, ...outcome }),
-    onVerified(verified) {
+    onVerified(verified, shown) {
       identity = verified;
-      const { maxMachines } = verified.permissions;
-      tenant = { ...tenant, user: { name: verified.user, maxMachines, sees: () => true } };
+      credential = shown;
+      const { user: name, permissions } = verified;
+      const { maxMachines } = permissions;
+      tenant = { ...tenant, user: { name, maxMachines, sees: (target) => sees(permissions, target) } };
       grace[Symbol.dispose]();
     },
     boot,
@@ -103,12 +113,14 @@ export function serveConnection(options: ConnectionOptions): Connection {
 
   function startExchange(): void {
     exchange[Symbol.dispose]();
-    exchange = within(limits.keyExchangeMs, "the key exchange");
+    exchange = within(limits.rekeyingMs, "the key exchange");
   }
 
   function enter(): void {
-    if (ended !== undefined || !identity) return;
-    const known = identity;
+    if (ended !== undefined || !identity || !credential) return;
+    wire.rekeyAfter(limits.rekeyBytes);
+    rotation.announce();
+    const [known, shown] = [identity, credential];
     /** By which it was let in, and those looked at since. */
     let good = options.config();
     channels = createChannels({
@@ -117,7 +129,7 @@ export function serveConnection(options: ConnectionOptions): Connection {
       identity,
       expelled() {
         const config = options.config();
-        const why = config === good ? undefined : whyNoMore(known, config);
+        const why = config === good ? undefined : whyNoMore(known, shown, config);
         if (why === undefined) good = config;
         return why;
       },
@@ -131,6 +143,8 @@ export function serveConnection(options: ConnectionOptions): Connection {
     try {
       const refusing = options.refusing();
       if (refusing !== undefined) throw new LazysshError("SHUTTING_DOWN", refusing);
+      const forbidden = identity && objectionTo(identity, { target, port: undefined });
+      if (forbidden !== undefined) throw new LazysshError("NOT_PERMITTED", forbidden);
       const { targets } = options;
       reserved = await bootVisibly({ target, tenant, targets, clock, say, signal: left.signal });
       if (ended !== undefined) {
@@ -193,6 +207,10 @@ export function serveConnection(options: ConnectionOptions): Connection {
   function answerGlobal(fields: Reader): void {
     const name = fields.text();
     if (!fields.boolean()) return;
+    if (name === PROVE_HOST_KEYS) {
+      rotation.prove(fields);
+      return;
+    }
     // Sessions are never opened, so that this one is kept by doing nothing.
     const granted = name === "no-more-sessions@openssh.com";
     wire.send(message(granted ? MSG.REQUEST_SUCCESS : MSG.REQUEST_FAILURE));
@@ -254,7 +272,9 @@ export function serveConnection(options: ConnectionOptions): Connection {
       return identity !== undefined;
     },
     pulse() {
-      if (channels && ended === undefined) pulse.beat();
+      if (!channels || ended !== undefined) return;
+      pulse.beat();
+      if (clock.now() - keysSince >= limits.rekeyMs) wire.rekey();
     },
     end,
   };
