@@ -70,6 +70,8 @@ export function createWire(hostKeys: HostKeys, handler: WireHandler): Wire {
   let ready = false;
   let held: Buffer[] = [];
   let heldBytes = 0;
+  /** ssh2 is at work on a chunk. */
+  let parsing = false;
 
   const protocol = new Protocol({
     server: true,
@@ -78,9 +80,13 @@ export function createWire(hostKeys: HostKeys, handler: WireHandler): Wire {
     // ssh2 adds to the object it is given.
     offer: { ...offer },
     messageHandlers: {
-      DISCONNECT: (_, code, text) => handler.message(message(MSG.DISCONNECT, code, text, "")),
+      DISCONNECT(_, code, text) {
+        if (!dead) handler.message(message(MSG.DISCONNECT, code, text, ""));
+      },
     },
-    onWrite: (bytes) => handler.write(bytes),
+    onWrite(bytes) {
+      if (!dead) handler.write(bytes);
+    },
     onError: (error) => fail(new ProtocolError(error.message, DISCONNECT.KEY_EXCHANGE_FAILED)),
     onHeader: () => watchFirstKexInit(),
     onHandshakeComplete: () => keysInUse(),
@@ -154,7 +160,18 @@ export function createWire(hostKeys: HostKeys, handler: WireHandler): Wire {
   function silence(): void {
     dead = true;
     held = [];
-    protocol.cleanup();
+    // Freed under ssh2's hands, its native ciphers end the process: it reads on in the chunk after a DISCONNECT.
+    if (!parsing) protocol.cleanup();
+  }
+
+  function parse(chunk: Buffer): void {
+    parsing = true;
+    try {
+      protocol.parse(chunk, 0, chunk.length);
+    } finally {
+      parsing = false;
+      if (dead) protocol.cleanup();
+    }
   }
 
   function fail(error: ProtocolError): void {
@@ -177,13 +194,13 @@ export function createWire(hostKeys: HostKeys, handler: WireHandler): Wire {
     receive(chunk) {
       if (dead) return;
       try {
-        if (identified) return protocol.parse(chunk, 0, chunk.length);
+        if (identified) return parse(chunk);
         const found = ident.take(chunk);
         if (!found) return;
         identified = true;
         // ssh2 loses pieces of a line that comes in more than two: it gets it whole.
-        protocol.parse(found.line, 0, found.line.length);
-        if (!dead && found.rest.length > 0) protocol.parse(found.rest, 0, found.rest.length);
+        parse(found.line);
+        if (!dead && found.rest.length > 0) parse(found.rest);
       } catch (error) {
         fail(error instanceof ProtocolError ? error : new ProtocolError(describe(error)));
       }
