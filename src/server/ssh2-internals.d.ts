@@ -62,6 +62,9 @@ declare module "ssh2/lib/protocol/Protocol.js" {
     start: () => void;
     parse(chunk: Buffer, from: number, to: number): void;
     rekey(): void;
+    disconnect(reason: number): void;
+    /** Ends ciphers and output; undefined when that is done. Called before `onError`. */
+    _destruct: (() => void) | undefined;
     cleanup(): void;
   }
 }

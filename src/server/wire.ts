@@ -91,8 +91,13 @@ export function createWire(hostKeys: HostKeys, handler: WireHandler): Wire {
     onHeader: () => watchFirstKexInit(),
     onHandshakeComplete: () => keysInUse(),
   });
+  // Where ssh2 would end the connection without a word, `fail` does it, and says why; and it frees its ciphers where it works
+  // with them.
+  protocol.disconnect = () => undefined;
+  protocol._destruct = () => undefined;
   const exchangeKeys = protocol._onPayload;
   protocol._onPayload = (payload) => {
+    if (dead) return ENOUGH;
     if (payload.length === 0) return undefined;
     if (payload[0] === MSG.KEXINIT) {
       handler.exchanging();
@@ -158,10 +163,19 @@ export function createWire(hostKeys: HostKeys, handler: WireHandler): Wire {
   }
 
   function silence(): void {
+    if (dead) return;
     dead = true;
     held = [];
-    // Freed under ssh2's hands, its native ciphers end the process: it reads on in the chunk after a DISCONNECT.
-    if (!parsing) protocol.cleanup();
+    if (!parsing) free();
+  }
+
+  /**
+   * Never while ssh2 parses: its native ciphers end the process when they are used once more, and after a DISCONNECT or a bad
+   * public key during a key exchange it goes on to the end of the chunk.
+   */
+  function free(): void {
+    protocol._destruct = Protocol.prototype._destruct;
+    protocol.cleanup();
   }
 
   function parse(chunk: Buffer): void {
@@ -170,7 +184,7 @@ export function createWire(hostKeys: HostKeys, handler: WireHandler): Wire {
       protocol.parse(chunk, 0, chunk.length);
     } finally {
       parsing = false;
-      if (dead) protocol.cleanup();
+      if (dead) free();
     }
   }
 

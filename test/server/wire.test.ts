@@ -80,6 +80,9 @@ describe("what wire.ts relies on in ssh2", () => {
     expect(client._kexinit).toBeUndefined();
     expect(client._kex?.sessionID).toBeInstanceOf(Buffer);
     expect(client._kex?.remoteExtInfoEnabled).toBeTypeOf("boolean");
+    expect(Object.getOwnPropertyNames(client)).not.toContain("_destruct");
+    expect(Protocol.prototype._destruct).toBeTypeOf("function");
+    expect(Protocol.prototype.disconnect).toBeTypeOf("function");
     expect(client._decipher?.inSeqno).toBeTypeOf("number");
     expect(client._decipher?._onPayload).toBe(client._onPayload);
   });
