@@ -86,8 +86,8 @@ export async function campaign(victim: Victim, options: CampaignOptions): Promis
     } catch (error) {
       trouble = error;
     }
-    // The last words of one who died may be on their way.
-    if (victim.ended) await systemClock.sleep(500);
+    // The last words of one who died may be on their way, and the news of its death.
+    if (trouble || victim.ended) await systemClock.sleep(1_000);
     const said = [...victim.problems];
     if (victim.ended) said.unshift(victim.ended);
     if (trouble) said.unshift(trouble instanceof Error ? trouble.message : String(trouble));

@@ -30,6 +30,9 @@ test(
       const answers = [...figures.answers].sort(([, a], [, b]) => b - a);
       console.log(`${inWords(figures)}\n${reasons.map(([what, times]) => `${times} × ${what}`).join("\n")}`);
       console.log(`answers by type: ${answers.map(([type, times]) => `${type}: ${times}`).join(", ")}`);
+      // Clients that get nowhere prove nothing.
+      expect(victim.reasons.get("logged in")).toBeGreaterThan(figures.connections * 0.2);
+      expect(victim.reasons.get("channel.open")).toBeGreaterThan(figures.connections * 0.2);
       expect(figures.after.rss).toBeLessThan(figures.before.rss + 64 * MIB);
       expect(figures.after.files).toBeLessThanOrEqual(figures.before.files + 2);
     } catch (error) {

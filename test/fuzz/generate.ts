@@ -65,7 +65,8 @@ function garbage(r: Rand): Step[] {
 
 /** A key exchange of which something is wrong. */
 function brokenHandshake(r: Rand): Step[] {
-  const steps: Step[] = [IDENT];
+  const gathers = r.chance(0.5);
+  const steps: Step[] = [...(gathers ? [{ do: "gather" } as const] : []), IDENT];
   const messages: Message[] = [];
   if (r.chance(0.9)) messages.push(kexInit(r, []));
   if (r.chance(0.8)) messages.push(kexPublic(r, []));
@@ -76,9 +77,10 @@ function brokenHandshake(r: Rand): Step[] {
   for (const message of messages) {
     const edits: Edit[] = r.chance(wild / 2) ? [mutation(r)] : [];
     steps.push({ do: "plain", message: r.chance(wild) ? mutatedMessage(r, message) : message, edits });
-    if (r.chance(0.3)) steps.push({ do: "wait", ms: r.int(20) });
+    if (!gathers && r.chance(0.3)) steps.push({ do: "wait", ms: r.int(20) });
   }
   if (r.chance(0.3)) steps.push({ do: "bytes", hex: r.hex(r.int(400)) });
+  if (gathers) steps.push({ do: "release", pieces: 1 + r.int(6) });
   return steps;
 }
 
@@ -152,7 +154,7 @@ function opens(r: Rand): Step[] {
 /** Messages of a phase, whole and broken, and things that happen to a connection. */
 function talk(r: Rand, phase: Phase, length: number, first: Step[] = []): Step[] {
   const wild = r.pick([0, 0, 0.02, 0.1, 0.5]);
-  const rough = r.pick([0, 0, 0.03, 0.15]);
+  const rough = r.pick([0, 0.03, 0.1, 0.3]);
   const open = first.slice(1).map((_, id) => id);
   const steps = [...first];
   for (let n = 0; n < length; n++) {
@@ -185,6 +187,7 @@ function rudeness(r: Rand, phase: Phase, open: readonly number[]): Step[] {
     [4, () => [{ do: "rekey" }, ...(r.chance(0.7) ? [{ do: "settle" } as const] : [])]],
     // In the middle of one.
     [3, () => [{ do: "rekey" }, { do: "send", message: another(), times: 1 + r.int(50) }, { do: "settle" }]],
+    [4, () => gathered(r, phase, open)],
     // One after the other.
     [
       1,
@@ -217,6 +220,14 @@ function rudeness(r: Rand, phase: Phase, open: readonly number[]): Step[] {
     ],
     [0.5, () => [{ do: "end" }]],
   ])();
+}
+
+/** Several messages that arrive at once, or cut anywhere. */
+function gathered(r: Rand, phase: Phase, open: readonly number[]): Step[] {
+  const wild = r.pick([0, 0, 0.3]);
+  const steps = Array.from({ length: 2 + r.int(12) }, () => says(r, phase, wild, [...open]));
+  if (r.chance(0.3)) steps.splice(r.int(steps.length), 0, { do: "rekey" });
+  return [{ do: "gather" }, ...steps, { do: "release", pieces: 1 + r.int(6) }, { do: "settle" }];
 }
 
 function farewell(r: Rand): Step[] {

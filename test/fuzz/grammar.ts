@@ -117,6 +117,9 @@ const CONVERSATION: readonly (readonly [number, Maker])[] = [
   [1, (r, open) => ({ type: MSG.CHANNEL_FAILURE, fields: [channel(r, open)] })],
 ];
 
+/** Where there is no channel to talk on. */
+const OPENING = CONVERSATION.filter(([, maker]) => [openTunnel, openOther, globalRequest].includes(maker));
+
 const publicKeyRequest: Maker = (r) => ({
   type: MSG.USERAUTH_REQUEST,
   fields: [
@@ -251,7 +254,9 @@ export type Phase = "handshake" | "login" | "conversation";
 
 /** A message for a phase, now and then one of another. */
 export function wellFormed(r: Rand, phase: Phase, open: readonly number[] = []): Message {
-  const own = { handshake: TRANSPORT, login: LOGIN, conversation: CONVERSATION }[phase];
+  const own = { handshake: TRANSPORT, login: LOGIN, conversation: open.length > 0 ? CONVERSATION : OPENING }[
+    phase
+  ];
   const maker = r.weighted<() => Maker>([
     [40, () => r.weighted(own)],
     [1.5, () => r.weighted(TRANSPORT)],

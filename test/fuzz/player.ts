@@ -64,11 +64,13 @@ function createPlayer(socket: Socket, stage: Stage) {
   let messages = 0;
   let client: RawClient | undefined;
   let heard: () => void = () => undefined;
-  /** While set, what would be sent is kept. */
+  /** While set, what would be sent is kept: a packet that is to be spoilt, and what is to go out at once. */
   let kept: Buffer[] | undefined;
+  let gathered: Buffer[] | undefined;
 
   const write = (bytes: Uint8Array): void => {
-    if (kept) kept.push(Buffer.from(bytes));
+    const keep = kept ?? gathered;
+    if (keep) keep.push(Buffer.from(bytes));
     else if (socket.writable) socket.write(bytes);
   };
 
@@ -105,6 +107,16 @@ function createPlayer(socket: Socket, stage: Stage) {
     const packet = Buffer.concat(kept);
     kept = undefined;
     write(edited(packet, edits));
+  };
+
+  const release = async (pieces: number): Promise<void> => {
+    const all = Buffer.concat(gathered ?? []);
+    gathered = undefined;
+    const size = Math.ceil(all.length / pieces);
+    for (let at = 0; at < all.length; at += size) {
+      if (at > 0) await systemClock.sleep(0);
+      write(all.subarray(at, at + size));
+    }
   };
 
   const exchange = async (step: Extract<Step, { do: "exchange" }>): Promise<void> => {
@@ -156,6 +168,11 @@ function createPlayer(socket: Socket, stage: Stage) {
         return until(() => !client?.busy, ANSWER_MS);
       case "wait":
         return systemClock.sleep(step.ms);
+      case "gather":
+        gathered ??= [];
+        return;
+      case "release":
+        return release(step.pieces ?? 1);
       case "deaf":
         return void socket.pause();
       case "listen":

@@ -33,6 +33,9 @@ export type Step =
   /** Until no keys are being exchanged, or 300 ms have passed. */
   | { readonly do: "settle" }
   | { readonly do: "wait"; readonly ms: number }
+  /** What is sent from here on goes out in one piece at `release`, or in so many: what a server reads at once is up to the network. */
+  | { readonly do: "gather" }
+  | { readonly do: "release"; readonly pieces?: number }
   /** Reads nothing more, or again. */
   | { readonly do: "deaf" }
   | { readonly do: "listen" }
