@@ -23,6 +23,8 @@ export interface ChannelsOptions {
   readonly congested: () => boolean;
   /** Why no channel may be opened any more; undefined as long as they may. */
   readonly refusing: () => string | undefined;
+  /** Why this client would not be let in any more; undefined as long as it would. */
+  readonly expelled: () => string | undefined;
   /** A channel has its machine, or will get none. */
   readonly onRouted: () => void;
 }
@@ -129,6 +131,8 @@ export function createChannels(options: ChannelsOptions): Channels {
   const objection = (client: ClientSide, { target, port }: Destination): Refusal | undefined => {
     const refusing = options.refusing();
     if (refusing !== undefined) return refusal("SHUTTING_DOWN", refusing);
+    const expelled = options.expelled();
+    if (expelled !== undefined) return refusal("NOT_PERMITTED", expelled);
     if (target !== printable(target)) {
       return refusal(
         "UNKNOWN_TARGET",
