@@ -80,7 +80,7 @@ async function draining(drainMs: number) {
   const state = { drained: false };
   const drain = () => {
     const done = host.drain("SIGTERM", hurry.signal);
-    done.then(() => {
+    void done.then(() => {
       state.drained = true;
     });
     return done;
