@@ -2,13 +2,14 @@ import { rm } from "node:fs/promises";
 import { createServer, type Socket } from "node:net";
 import { join } from "node:path";
 import type { EventStream } from "../observe/index.ts";
+import type { ServerFacts } from "../report/status.ts";
 import type { ByHand } from "../targets/by-hand.ts";
 import type { Clock } from "../util/clock.ts";
 import { deadline } from "../util/deadline.ts";
 import { asLazysshError, LazysshError } from "../util/errors.ts";
 import { bindPrivately } from "./bind.ts";
 import { perform } from "./perform.ts";
-import { type Answer, CONTROL_SOCKET, parseRequest, type ServerFacts } from "./protocol.ts";
+import { type Answer, CONTROL_SOCKET, parseRequest } from "./protocol.ts";
 import { readLine } from "./read-line.ts";
 
 export interface ControlOptions {

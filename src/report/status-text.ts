@@ -1,6 +1,6 @@
-import type { ServerStatus, TargetReport } from "../control/index.ts";
-import type { LeaseStatusLine, MachineStatus } from "../targets/index.ts";
+import type { LeaseStatusLine, MachineStatus } from "../targets/by-hand.ts";
 import { dollars, machineCost, roughly, volumePrice } from "./quantities.ts";
+import type { ServerStatus, TargetReport } from "./status.ts";
 
 /** What `lazyssh status` shows to people. */
 export function renderStatus({ server, targets }: ServerStatus, now: number): string {

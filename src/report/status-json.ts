@@ -1,6 +1,6 @@
-import type { ServerStatus, TargetReport } from "../control/index.ts";
-import type { MachineStatus } from "../targets/index.ts";
+import type { MachineStatus } from "../targets/by-hand.ts";
 import { machineCost, volumePrice } from "./quantities.ts";
+import type { ServerStatus, TargetReport } from "./status.ts";
 
 /** What `lazyssh status --json` prints; docs/operation.md describes it. Keys are only ever added. */
 export function statusToJson({ server, targets }: ServerStatus, now: number) {
