@@ -202,8 +202,7 @@ export function createChannels(options: ChannelsOptions): Channels {
         channel.eof();
         break;
       case MSG.CHANNEL_REQUEST:
-        fields.string();
-        channel.request(fields.boolean());
+        channel.request(fields.text(), fields.boolean(), fields);
         break;
       default:
         wire.unimplemented();
