@@ -14,7 +14,7 @@ import { readLine } from "./read-line.ts";
 
 export interface ControlOptions {
   readonly machines: ByHand;
-  readonly facts: ServerFacts;
+  readonly facts: Required<ServerFacts>;
   readonly clock: Clock;
   readonly events: EventStream;
 }
@@ -38,7 +38,7 @@ const MOST_UNREAD_BYTES = 16 * 1024 * 1024;
  * @throws Error when the socket cannot be made there.
  */
 export async function openControl(options: ControlOptions): Promise<Control> {
-  const { stateDir } = options.facts;
+  const { stateDir } = options.facts.place;
   const sockets = new Set<Socket>();
   const server = createServer({ allowHalfOpen: true }, (socket) => {
     sockets.add(socket);

@@ -1,6 +1,7 @@
 import type { Dropped } from "../targets/by-hand.ts";
 import { formatDuration } from "../util/duration.ts";
 import { ago } from "./quantities.ts";
+import { whoText } from "./who.ts";
 
 /** What is said to who has asked for something to be done. */
 export interface Outcome {
@@ -31,9 +32,9 @@ export function stoppedOutcome(
   if (kept.length === 0) {
     return { out: machines.length === 0 ? [`${target} has no machine`] : out, err: [], done: true };
   }
-  const lines = kept.map(({ client, since, status }) => {
+  const lines = kept.map(({ since, status, ...who }) => {
     const does = status === "held" ? "uses it since" : "waits for it since";
-    return `  ${client} ${does} ${new Date(since).toISOString()} (${ago(now - since)})`;
+    return `  ${whoText(who)} ${does} ${new Date(since).toISOString()} (${ago(now - since)})`;
   });
   return {
     out,

@@ -9,11 +9,11 @@ export function statusToJson({ server, targets }: ServerStatus, now: number) {
     at: time(now),
     server: {
       version: server.version,
-      pid: server.pid,
+      pid: server.place?.pid ?? null,
       since: time(server.since),
-      listen: server.listen,
-      config: server.config,
-      state_dir: server.stateDir,
+      listen: server.place?.listen ?? null,
+      config: server.place?.config ?? null,
+      state_dir: server.place?.stateDir ?? null,
     },
     targets: targets.map((target) => targetToJson(target, now)),
   };
@@ -57,8 +57,9 @@ function machineToJson(machine: MachineStatus, hourlyPrice: number | undefined, 
     about_usd: startedAt === undefined ? null : cents(machineCost(now - startedAt, hourlyPrice)),
     waiting_for: machine.waitingFor ?? null,
     unfit: machine.unfit ?? null,
-    leases: machine.leases.map(({ kind, client, connection, since, status }) => ({
+    leases: machine.leases.map(({ kind, user, client, connection, since, status }) => ({
       kind: kind === "by hand" ? "by_hand" : kind,
+      user: user ?? null,
       client: client || null,
       connection: connection || null,
       since: time(since),

@@ -7,9 +7,14 @@ import { LazysshError, messageOf } from "../util/errors.ts";
 /** What a server says of itself. */
 export interface ServerFacts {
   readonly version: string;
-  readonly pid: number;
   /** Milliseconds since the epoch. */
   readonly since: number;
+  /** Where it runs; told to who runs it, and to nobody else. */
+  readonly place?: ServerPlace;
+}
+
+export interface ServerPlace {
+  readonly pid: number;
   /** `host:port` of the first address that it listens on. */
   readonly listen: string;
   readonly config: string;

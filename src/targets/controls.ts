@@ -57,12 +57,12 @@ export function createControls(options: ControlsOptions): ByHand {
     clock.sleep(forMs, hold.timer.signal).then(over, () => undefined);
   };
 
-  const take = async (name: string, { signal, onWaiting }: HoldOptions): Promise<Hold> => {
+  const take = async (name: string, { signal, onWaiting, by }: HoldOptions): Promise<Hold> => {
     const stop = events.subscribe((event) => {
-      if (event.type === "machine.waiting" && event.target === name) onWaiting(event.waitingFor);
+      if (event.type === "machine.waiting" && event.target === name) onWaiting?.(event.waitingFor);
     });
     try {
-      const lease = await acquire(name, { connection: "", client: "", byHand: true }, signal);
+      const lease = await acquire(name, { connection: "", client: "", ...by, byHand: true }, signal);
       const hold: Hold = { lease, timer: new AbortController() };
       const lost = () => {
         if (holds.get(name) === hold) letGo(name);

@@ -97,7 +97,8 @@ export class Tenancy {
       const status = leases.get(id);
       if (!status) return [];
       const { connection, client, byHand } = tenant;
-      return [{ kind: byHand ? "by hand" : "channel", client, connection, since, status } as const];
+      const user = tenant.user?.name;
+      return [{ kind: byHand ? "by hand" : "channel", user, client, connection, since, status } as const];
     });
   }
 }
