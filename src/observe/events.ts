@@ -41,6 +41,27 @@ export type LazysshEvent =
       readonly reason: string;
       readonly seconds: number;
     } & ChannelSubject)
+  /** A session is over. */
+  | ({
+      readonly type: "session";
+      readonly connection: string;
+      readonly client: string;
+      readonly channel: number;
+      /** What was run, printable; undefined: a shell, or nothing, was asked for. */
+      readonly command: string | undefined;
+      /** The exit status; undefined when the client left before. */
+      readonly status: number | undefined;
+      readonly seconds: number;
+    } & Who)
+  /** Nothing was to be asked for. */
+  | ({
+      readonly type: "session.refused";
+      readonly connection: string;
+      readonly client: string;
+      readonly channel: number;
+      readonly code: ErrorCode;
+      readonly reason: string;
+    } & Who)
   | {
       readonly type: "machine.state";
       readonly target: string;
@@ -123,7 +144,7 @@ export type LazysshEvent =
       readonly limit: string;
       readonly reason: string;
     }
-  /** Somebody at the controls asked for something. */
+  /** Somebody asked for something by hand: on the server itself, or, where a user is named, by a session. */
   | {
       readonly type: "control";
       readonly do: "status" | "start" | "stop";
@@ -131,6 +152,8 @@ export type LazysshEvent =
       readonly forMs?: number | undefined;
       readonly lift?: boolean;
       readonly cut?: boolean;
+      readonly user?: string;
+      readonly connection?: string;
     }
   | { readonly type: "server.stopping"; readonly signal: string; readonly machines: readonly string[] }
   | { readonly type: "server.warning"; readonly reason: string };

@@ -61,6 +61,30 @@ export interface Channel {
   abandon(reason: string): void;
 }
 
+/** Tells a channel what a message says, after the channel's number. False when it means nothing. @throws ProtocolError */
+export function passOn(type: number, channel: Channel, fields: Reader): boolean {
+  switch (type) {
+    case MSG.CHANNEL_DATA:
+      channel.data(fields.string());
+      return true;
+    case MSG.CHANNEL_EXTENDED_DATA:
+      fields.uint32();
+      channel.extendedData(fields.string().length);
+      return true;
+    case MSG.CHANNEL_WINDOW_ADJUST:
+      channel.adjust(fields.uint32());
+      return true;
+    case MSG.CHANNEL_EOF:
+      channel.eof();
+      return true;
+    case MSG.CHANNEL_REQUEST:
+      channel.request(fields.text(), fields.boolean(), fields);
+      return true;
+    default:
+      return false;
+  }
+}
+
 /** Confirms a `direct-tcpip` channel to the client, and begins. It holds the lease of its machine. */
 export function openChannel(options: ChannelOptions): Channel {
   const { id, client, window, route, host, clock, lingerMs, onEnd } = options;

@@ -1,11 +1,13 @@
 import type { Socket } from "node:net";
 import type { ServerConfig } from "../config/types.ts";
 import type { AuthOutcome, EventStream } from "../observe/events.ts";
+import type { ByHand } from "../targets/by-hand.ts";
 import type { Lease, Targets, Tenant } from "../targets/lease.ts";
 import type { Clock } from "../util/clock.ts";
 import { type Deadline, deadline } from "../util/deadline.ts";
 import { formatDuration } from "../util/duration.ts";
 import { LazysshError } from "../util/errors.ts";
+import { matchesGlob } from "../util/glob.ts";
 import { bootVisibly } from "./boot.ts";
 import { type Channels, createChannels } from "./channels.ts";
 import type { HostKeys } from "./host-keys.ts";
@@ -27,6 +29,9 @@ export interface ConnectionOptions {
   readonly config: () => ServerConfig;
   readonly hostKeys: HostKeys;
   readonly targets: Targets;
+  readonly controls: ByHand;
+  /** Since when the server serves, milliseconds since the epoch. */
+  readonly since: number;
   readonly events: EventStream;
   readonly clock: Clock;
   readonly limits: Limits;
@@ -80,8 +85,9 @@ export function serveConnection(options: ConnectionOptions): Connection {
       events.emit({ type: "connection.auth", connection, client, ...outcome }),
     onVerified(verified) {
       identity = verified;
-      const { maxMachines } = verified.permissions;
-      tenant = { ...tenant, user: { name: verified.user, maxMachines, sees: () => true } };
+      const { maxMachines, targets: patterns } = verified.permissions;
+      const sees = (target: string) => patterns?.some((pattern) => matchesGlob(pattern, target)) ?? true;
+      tenant = { ...tenant, user: { name: verified.user, maxMachines, sees } };
       grace[Symbol.dispose]();
     },
     boot,
@@ -168,7 +174,7 @@ export function serveConnection(options: ConnectionOptions): Connection {
   function converse(type: number, payload: Buffer, open: Channels): void {
     switch (type) {
       case MSG.GLOBAL_REQUEST:
-        answerGlobal(new Reader(payload, 1));
+        answerGlobal(new Reader(payload, 1), open);
         break;
       case MSG.REQUEST_SUCCESS:
       case MSG.REQUEST_FAILURE:
@@ -181,12 +187,11 @@ export function serveConnection(options: ConnectionOptions): Connection {
     }
   }
 
-  function answerGlobal(fields: Reader): void {
-    const name = fields.text();
-    if (!fields.boolean()) return;
-    // Sessions are never opened, so that this one is kept by doing nothing.
-    const granted = name === "no-more-sessions@openssh.com";
-    wire.send(message(granted ? MSG.REQUEST_SUCCESS : MSG.REQUEST_FAILURE));
+  function answerGlobal(fields: Reader, open: Channels): void {
+    const granted = fields.text() === "no-more-sessions@openssh.com";
+    const wantsReply = fields.boolean();
+    if (granted) open.refuseSessions();
+    if (wantsReply) wire.send(message(granted ? MSG.REQUEST_SUCCESS : MSG.REQUEST_FAILURE));
   }
 
   function end(code: DisconnectCode, reason: string): void {

@@ -5,7 +5,7 @@ import { type Clock, systemClock } from "../../src/util/clock.ts";
 import { LazysshError } from "../../src/util/errors.ts";
 
 /** A server's machines that need no cloud: what they answer is set by the test. */
-interface FakeMachines extends ByHand {
+export interface FakeMachines extends ByHand {
   targets: readonly TargetStatus[];
   found: readonly VolumeStatus[] | Error;
   dropped: Dropped;
