@@ -83,6 +83,8 @@ export interface OpenDoor extends AsyncDisposable {
   readonly targets: FakeTargets;
   /** What sessions see and do. */
   readonly machines: FakeMachines;
+  /** Has another config from now on: the first one, with these changes. */
+  reload(changes: Partial<ServerConfig>): void;
   readonly events: readonly LazysshEvent[];
   readonly folder: SshFolder;
   readonly hostKey: KeyFiles;
@@ -115,8 +117,9 @@ export async function openDoor(options: DoorOptions = {}): Promise<OpenDoor> {
   const stream = createEventStream();
   const events: LazysshEvent[] = [];
   stream.subscribe((event) => events.push(event));
+  const config = serverConfig(hostKey, clientKey, options.config);
   const door = createFrontDoor({
-    config: serverConfig(hostKey, clientKey, options.config),
+    config,
     targets,
     controls: machines,
     events: stream,
@@ -131,6 +134,7 @@ export async function openDoor(options: DoorOptions = {}): Promise<OpenDoor> {
     port,
     targets,
     machines,
+    reload: (changes) => door.reload({ ...config, ...changes }),
     events,
     folder,
     hostKey,

@@ -7,8 +7,8 @@ const STDERR = 1;
 
 /** What a session says, on its way to a client that may be slow: nothing is sent beyond its window (RFC 4254 §5.2). */
 export interface Output {
-  /** One line, without its end. What could move a cursor or turn the writing direction is taken out. */
-  say(to: "out" | "err", line: string): void;
+  /** Lines, without the end of the last. What could move a cursor or turn the writing direction is taken out. */
+  say(to: "out" | "err", lines: string): void;
   /** There may be room again. */
   resume(): void;
   /** The client takes so much more. @throws ProtocolError when that is too much. */
@@ -58,8 +58,9 @@ export function createOutput({ client, host, channel, raw }: OutputOptions): Out
   };
 
   return {
-    say(to, line) {
-      const bytes = Buffer.from(`${line.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, " ")}${raw() ? "\r\n" : "\n"}`);
+    say(to, lines) {
+      const clean = `${lines}\n`.replace(/(?!\n)[\p{C}\p{Zl}\p{Zp}]/gu, " ");
+      const bytes = Buffer.from(raw() ? clean.replaceAll("\n", "\r\n") : clean);
       const last = queue.at(-1);
       if (last?.to === to) last.bytes = Buffer.concat([last.bytes, bytes]);
       else queue.push({ to, bytes });

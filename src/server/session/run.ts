@@ -44,8 +44,7 @@ export async function runSession(
   const { commands } = options.identity.permissions;
   const command = parseCommand(line ?? "");
   if ("problem" in command) {
-    io.err(`lazyssh: ${command.problem}`);
-    for (const help of helpLines(commands)) io.err(help);
+    io.err([`lazyssh: ${command.problem}`, ...helpLines(commands)].join("\n"));
     return EXIT.usage;
   }
   try {
@@ -101,7 +100,7 @@ async function perform(command: Command, options: RunOptions, io: SessionIo): Pr
       const text = command.json
         ? JSON.stringify(statusToJson(status, now), undefined, 2)
         : renderStatus(status, now).trimEnd();
-      return tell(io, { out: text.split("\n"), err: [], done: true });
+      return tell(io, { out: [text], err: [], done: true });
     }
     case "start": {
       const { target, forMs } = command;
@@ -120,8 +119,8 @@ async function perform(command: Command, options: RunOptions, io: SessionIo): Pr
 }
 
 function tell(io: SessionIo, { out, err, done }: Outcome): number {
-  for (const line of out) io.out(line);
-  for (const line of err) io.err(line);
+  if (out.length > 0) io.out(out.join("\n"));
+  if (err.length > 0) io.err(err.join("\n"));
   return done ? EXIT.ok : EXIT.failed;
 }
 

@@ -7,8 +7,9 @@ import { readRequest, type SessionRequest } from "./request.ts";
 
 /** What a program of a session has of it. */
 export interface SessionIo {
-  readonly out: (line: string) => void;
-  readonly err: (line: string) => void;
+  /** Lines, without the end of the last. */
+  readonly out: (lines: string) => void;
+  readonly err: (lines: string) => void;
   /** Aborts when the client has left, or has interrupted the program. */
   readonly signal: AbortSignal;
 }
@@ -73,8 +74,8 @@ export function openSession(options: SessionOptions): Channel {
     });
   };
 
-  const say = (to: "out" | "err") => (line: string) => {
-    if (!ended) output.say(to, line);
+  const say = (to: "out" | "err") => (lines: string) => {
+    if (!ended) output.say(to, lines);
   };
   const io: SessionIo = { out: say("out"), err: say("err"), signal: interrupted.signal };
 
