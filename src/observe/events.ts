@@ -11,8 +11,13 @@ export interface Who {
   readonly authority?: string;
 }
 
-/** Everything worth watching, as one typed stream. Log lines, metrics and pages are subscribers of it. */
-export type LazysshEvent =
+/**
+ * Everything worth watching, as one typed stream. Log lines, metrics and pages are subscribers of it. `family` is there with a target that
+ * is one of a family: the pattern in the config.
+ */
+export type LazysshEvent = Happening & { readonly family?: string };
+
+type Happening =
   | { readonly type: "listening"; readonly host: string; readonly port: number }
   | { readonly type: "connection.open"; readonly connection: string; readonly client: string }
   | ({ readonly type: "connection.auth"; readonly connection: string; readonly client: string } & AuthOutcome)

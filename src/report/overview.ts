@@ -16,8 +16,10 @@ type Row = readonly [name: string, type: string, machine: string];
 function rowsOf({ name, type, summary, machines }: TargetStatus, now: number): Row[] {
   if (summary === undefined) return [[name, type, ""]];
   const what = `${type}, ${summary}`;
-  if (machines.length === 0) return [[name, what, "none"]];
-  return machines.map((machine): Row => [name, what, machineText(machine, now)]);
+  // Of a family, each name has its own.
+  const title: Row = [name, what, /[*?]/.test(name) ? "one for each name" : "none"];
+  const rows = machines.map((machine): Row => [machine.target, what, machineText(machine, now)]);
+  return rows.some(([target]) => target === name) ? rows : [title, ...rows];
 }
 
 function machineText({ state, since, unfit, leases }: MachineStatus, now: number): string {

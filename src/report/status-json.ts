@@ -48,6 +48,7 @@ function targetToJson(target: TargetReport, now: number) {
 function machineToJson(machine: MachineStatus, hourlyPrice: number | undefined, now: number) {
   const { startedAt } = machine;
   return {
+    target: machine.target,
     state: machine.state,
     since: time(machine.since),
     machine: machine.machine ?? null,

@@ -32,16 +32,20 @@ function renderTarget(target: TargetReport, width: number, now: number): string[
   const machines =
     target.machines.length === 0
       ? [row("machine", "none")]
-      : target.machines.flatMap((machine) => renderMachine(machine, target.hourlyPrice, now));
+      : target.machines.flatMap((machine) => renderMachine(machine, target, now));
   return [title, ...machines, ...renderVolumes(target), row("today", today(target))];
 }
 
-function renderMachine(machine: MachineStatus, hourlyPrice: number | undefined, now: number): string[] {
+function renderMachine(
+  machine: MachineStatus,
+  { name, hourlyPrice }: Pick<TargetReport, "name" | "hourlyPrice">,
+  now: number,
+): string[] {
   const { state, since, startedAt, host, unfit, waitingFor } = machine;
   const age = startedAt === undefined ? undefined : now - startedAt;
   const cost = age === undefined ? undefined : machineCost(age, hourlyPrice);
   const facts = [
-    `${machine.machine ?? "no id yet"}  ${state} for ${roughly(now - since)}`,
+    `${machine.target === name ? "" : `${machine.target}: `}${machine.machine ?? "no id yet"}  ${state} for ${roughly(now - since)}`,
     host === undefined ? "" : `at ${host}`,
     age === undefined ? "" : `ordered ${roughly(age)} ago`,
     cost === undefined ? "" : `${dollars(cost)} so far`,

@@ -94,7 +94,8 @@ export function createChannels(options: ChannelsOptions): Channels {
   };
 
   const open = async (id: number, client: ClientSide, destination: Destination): Promise<void> => {
-    const subject = { ...who, channel: id, ...destination };
+    const family = targets.familyOf(destination.target);
+    const subject = { ...who, channel: id, ...destination, ...(family !== undefined && { family }) };
     const abort = new AbortController();
     slots.set(id, { state: "opening", abort });
     try {

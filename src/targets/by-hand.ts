@@ -42,6 +42,7 @@ export interface Dropped {
 }
 
 export interface TargetStatus {
+  /** As in the config: of a family its pattern, and then the machines are those of all its names. */
   readonly name: string;
   /** As in the config: `aws_ec2`, `forward` … */
   readonly type: string;
@@ -56,6 +57,8 @@ export interface TargetStatus {
 }
 
 export interface MachineStatus {
+  /** The target's name; of a family the one that was asked for. */
+  readonly target: string;
   /** `preparing`, `launching`, `booting` …, see targets/life/state.ts. */
   readonly state: string;
   /** Since when it is in this state, milliseconds since the epoch. */

@@ -72,6 +72,7 @@ export function readyTarget(since: number): TargetStatus {
     summary: "t4g.nano in us-west-2d",
     machines: [
       {
+        target: "archiver",
         state: "ready",
         since,
         machine: "i-1",

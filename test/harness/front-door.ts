@@ -29,6 +29,7 @@ function fakeTargets(hosts: Readonly<Record<string, string>>): FakeTargets {
   let pending = 0;
   const targets: FakeTargets = {
     names: Object.keys(hosts),
+    familyOf: () => undefined,
     portsOf: () => targets.ports,
     ports: undefined,
     tenants,

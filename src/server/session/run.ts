@@ -136,5 +136,10 @@ function overview({ controls, tenant, clock }: RunOptions): string[] {
 
 /** What there is, as far as the user may know of it. */
 function seen(controls: Pick<ByHand, "status">, { user }: Tenant): readonly TargetStatus[] {
-  return controls.status().filter(({ name }) => user?.sees(name) ?? true);
+  const sees = (name: string) => user?.sees(name) ?? true;
+  return controls.status().flatMap((target) => {
+    const machines = target.machines.filter((machine) => sees(machine.target));
+    // Of a family, the user may know some names only.
+    return sees(target.name) || machines.length > 0 ? [{ ...target, machines }] : [];
+  });
 }

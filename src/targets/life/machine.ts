@@ -100,6 +100,16 @@ export class MachineDriver {
     if (isWithoutMachineToCome(state)) for (const id of this.#waiting()) this.#turnAway(id, gone);
   }
 
+  /** What its target is called in the config. */
+  get family(): string {
+    return this.#context.family;
+  }
+
+  /** Whether a user has it, or waits for it. */
+  isUsedBy(user: string): boolean {
+    return this.#tenancy.has(user);
+  }
+
   get shared(): boolean {
     return this.#context.target.shared;
   }
@@ -132,7 +142,7 @@ export class MachineDriver {
   /** What there is, for people; undefined when nothing is. */
   get status(): MachineStatus | undefined {
     if (this.idle && this.#model.state.kind === "absent") return undefined;
-    return statusOf(this.#model, this.#launch, this.#since, this.#tenancy);
+    return statusOf(this.target, this.#model, this.#launch, this.#since, this.#tenancy);
   }
 
   /** Takes what is held by hand back, ends the linger, and with `cut` whatever else there is. */

@@ -83,6 +83,10 @@ export class Tenancy {
     return this.#entries.size > 0 && [...this.#entries.values()].every(({ tenant }) => !tenant.byHand);
   }
 
+  has(user: string): boolean {
+    return [...this.#entries.values()].some(({ tenant }) => tenant.user?.name === user);
+  }
+
   get clients(): readonly string[] {
     return [...this.#entries.values()].flatMap(({ tenant }) => (tenant.byHand ? [] : [tenant.client]));
   }
