@@ -161,7 +161,9 @@ type Happening =
       readonly connection?: string;
     }
   | { readonly type: "server.stopping"; readonly signal: string; readonly machines: readonly string[] }
-  | { readonly type: "server.warning"; readonly reason: string };
+  | { readonly type: "server.warning"; readonly reason: string }
+  /** Worth knowing, and nothing that has to be mended. */
+  | { readonly type: "server.notice"; readonly reason: string };
 
 /** `login` is the name that the client gave. */
 export type AuthOutcome =

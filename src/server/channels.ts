@@ -6,6 +6,7 @@ import { LazysshError } from "../util/errors.ts";
 import { type Channel, type ChannelHost, type ClientSide, openChannel, passOn } from "./channel.ts";
 import { type Identity, whoIs } from "./identity.ts";
 import type { Limits } from "./limits.ts";
+import { objectionTo } from "./permissions.ts";
 import { MSG, message, OPEN_FAILURE, ProtocolError, Reader } from "./protocol.ts";
 import { printable, type Refusal, refusal, refusalOf } from "./refusal.ts";
 import { type Destination, openRoute } from "./route.ts";
@@ -159,6 +160,8 @@ export function createChannels(options: ChannelsOptions): Channels {
     if (port === 0 || port > 65_535) {
       return refusal("BAD_REQUEST", `${target}: there is no port ${port}, they are 1 to 65535`);
     }
+    const forbidden = objectionTo(options.identity, { target, port });
+    if (forbidden !== undefined) return refusal("NOT_PERMITTED", forbidden);
     const ports = targets.portsOf(target);
     if (ports && !ports.includes(port)) {
       const those = ports.length === 1 ? `only port ${ports[0]} may` : `these may: ${ports.join(", ")}`;

@@ -7,14 +7,15 @@ import type { Clock } from "../util/clock.ts";
 import { type Deadline, deadline } from "../util/deadline.ts";
 import { formatDuration } from "../util/duration.ts";
 import { LazysshError } from "../util/errors.ts";
-import { matchesGlob } from "../util/glob.ts";
 import { bootVisibly } from "./boot.ts";
 import { type Channels, createChannels } from "./channels.ts";
+import { createHostKeyRotation, PROVE_HOST_KEYS } from "./host-key-rotation.ts";
 import type { HostKeys } from "./host-keys.ts";
 import { type Identity, whoIs } from "./identity.ts";
 import type { Limits } from "./limits.ts";
 import { createLogin } from "./login.ts";
 import { createOutlet } from "./outlet.ts";
+import { objectionTo, sees } from "./permissions.ts";
 import { DISCONNECT, type DisconnectCode, MSG, message, type ProtocolError, Reader } from "./protocol.ts";
 import { createPulse } from "./pulse.ts";
 import { printable, refusalOf } from "./refusal.ts";
@@ -55,6 +56,7 @@ export function serveConnection(options: ConnectionOptions): Connection {
   let { tenant } = options;
   const { connection, client } = tenant;
   const since = clock.now();
+  let keysSince = since;
   let channels: Channels | undefined;
   /** Whose key has proved itself. */
   let identity: Identity | undefined;
@@ -73,10 +75,12 @@ export function serveConnection(options: ConnectionOptions): Connection {
     exchanging: () => startExchange(),
     ready() {
       exchange[Symbol.dispose]();
+      keysSince = clock.now();
       channels?.resume();
     },
     failed: (error: ProtocolError) => finish(error.message),
   });
+  const rotation = createHostKeyRotation(wire, options.hostKeys);
   const login = createLogin({
     wire,
     context: () => ({ ...options.config(), now: clock.now(), address }),
@@ -85,9 +89,9 @@ export function serveConnection(options: ConnectionOptions): Connection {
       events.emit({ type: "connection.auth", connection, client, ...outcome }),
     onVerified(verified) {
       identity = verified;
-      const { maxMachines, targets: patterns } = verified.permissions;
-      const sees = (target: string) => patterns?.some((pattern) => matchesGlob(pattern, target)) ?? true;
-      tenant = { ...tenant, user: { name: verified.user, maxMachines, sees } };
+      const { user: name, permissions } = verified;
+      const { maxMachines } = permissions;
+      tenant = { ...tenant, user: { name, maxMachines, sees: (target) => sees(permissions, target) } };
       grace[Symbol.dispose]();
     },
     boot,
@@ -109,11 +113,13 @@ export function serveConnection(options: ConnectionOptions): Connection {
 
   function startExchange(): void {
     exchange[Symbol.dispose]();
-    exchange = within(limits.keyExchangeMs, "the key exchange");
+    exchange = within(limits.rekeyingMs, "the key exchange");
   }
 
   function enter(): void {
     if (ended !== undefined || !identity) return;
+    wire.rekeyAfter(limits.rekeyBytes);
+    rotation.announce();
     channels = createChannels({
       ...options,
       wire,
@@ -128,6 +134,8 @@ export function serveConnection(options: ConnectionOptions): Connection {
     try {
       const refusing = options.refusing();
       if (refusing !== undefined) throw new LazysshError("SHUTTING_DOWN", refusing);
+      const forbidden = identity && objectionTo(identity, { target, port: undefined });
+      if (forbidden !== undefined) throw new LazysshError("NOT_PERMITTED", forbidden);
       const { targets } = options;
       reserved = await bootVisibly({ target, tenant, targets, clock, say, signal: left.signal });
       if (ended !== undefined) {
@@ -188,8 +196,13 @@ export function serveConnection(options: ConnectionOptions): Connection {
   }
 
   function answerGlobal(fields: Reader, open: Channels): void {
-    const granted = fields.text() === "no-more-sessions@openssh.com";
+    const name = fields.text();
     const wantsReply = fields.boolean();
+    if (name === PROVE_HOST_KEYS && wantsReply) {
+      rotation.prove(fields);
+      return;
+    }
+    const granted = name === "no-more-sessions@openssh.com";
     if (granted) open.refuseSessions();
     if (wantsReply) wire.send(message(granted ? MSG.REQUEST_SUCCESS : MSG.REQUEST_FAILURE));
   }
@@ -250,7 +263,9 @@ export function serveConnection(options: ConnectionOptions): Connection {
       return identity !== undefined;
     },
     pulse() {
-      if (channels && ended === undefined) pulse.beat();
+      if (!channels || ended !== undefined) return;
+      pulse.beat();
+      if (clock.now() - keysSince >= limits.rekeyMs) wire.rekey();
     },
     end,
   };

@@ -8,6 +8,7 @@ import type { Clock } from "../util/clock.ts";
 import { messageOf } from "../util/errors.ts";
 import { type Connection, serveConnection } from "./connection.ts";
 import { readHostKeys } from "./host-keys.ts";
+import { HYBRID_KEX, hasHybridKex } from "./hybrid-kex.ts";
 import { type Limits, limitsOf } from "./limits.ts";
 import { createListeners } from "./listeners.ts";
 import { DISCONNECT } from "./protocol.ts";
@@ -52,10 +53,13 @@ export function createFrontDoor({ targets, controls, events, clock, ...rest }: F
   const read = (config: ServerConfig) => ({
     config,
     limits: { ...limitsOf(config.limits), ...rest.limits },
-    hostKeys: readHostKeys(config.hostKeys),
+    hostKeys: readHostKeys(config.hostKeys, clock.now()),
   });
   let current = read(rest.config);
   const since = clock.now();
+  const warn = (): void => {
+    for (const reason of current.hostKeys.warnings) events.emit({ type: "server.warning", reason });
+  };
   const connections = new Set<Connection>();
   const stopped = new AbortController();
   let refusing: string | undefined;
@@ -142,12 +146,19 @@ export function createFrontDoor({ targets, controls, events, clock, ...rest }: F
           "ssh2's native ciphers are missing, every byte costs a third more CPU: run `npm rebuild ssh2` with a C++ compiler";
         events.emit({ type: "server.warning", reason });
       }
+      if (!hasHybridKex) {
+        const here = `this is Node ${process.versions.node} with OpenSSL ${process.versions.openssl}`;
+        const reason = `no post-quantum key exchange (${HYBRID_KEX}), which a current ssh warns about: Node 24.7 or later with OpenSSL 3.5 brings it, ${here}`;
+        events.emit({ type: "server.notice", reason });
+      }
+      warn();
       const address = await listeners.listen(current.config.listen);
       beat().catch(() => undefined);
       return address;
     },
     reload(config) {
       current = read(config);
+      warn();
     },
     refuseNew,
     close: () => (closing ??= close()),

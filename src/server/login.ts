@@ -23,6 +23,9 @@ export interface LoginOptions {
   readonly onEnter: () => void;
 }
 
+/** The reason of a refusal in the log names what strangers have sent. */
+const LONGEST_REASON = 1024;
+
 /** One client's way from the first key exchange to an accepted login (RFC 4252). */
 export interface Login {
   /** @throws ProtocolError when the client may not go on. */
@@ -39,14 +42,21 @@ export function createLogin({
   onEnter,
 }: LoginOptions): Login {
   let serviceAccepted = false;
-  let askedForProof = false;
+  /** Keys that would do, and were asked to sign: a token may be elsewhere, and another key be tried. */
+  let asked = 0;
   let failures = 0;
   /** The key has proved itself, and its answer waits for a machine. */
   let holding = false;
 
   const fail = (request: AuthRequest, reason: string): void => {
     // Every client begins with `none` to learn the methods; that is no attempt worth a line.
-    if (request.method !== "none") onOutcome({ accepted: false, login: printable(request.user), reason });
+    if (request.method !== "none") {
+      onOutcome({
+        accepted: false,
+        login: printable(request.user),
+        reason: printable(reason, LONGEST_REASON),
+      });
+    }
     failures += 1;
     if (failures >= tries) {
       throw new ProtocolError(
@@ -67,10 +77,10 @@ export function createLogin({
         void enter(decision.boot);
         break;
       case "prove":
-        if (askedForProof) {
-          fail(request, "the client asks about its key again and again");
+        if (asked >= tries) {
+          fail(request, "the client asks about its keys again and again");
         } else {
-          askedForProof = true;
+          asked += 1;
           wire.send(message(MSG.USERAUTH_PK_OK, decision.algorithm, decision.blob));
         }
         break;

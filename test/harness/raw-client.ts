@@ -36,6 +36,8 @@ interface OpenedChannel {
 
 export interface RawOptions {
   readonly cipher?: string;
+  /** Takes no notice of a key exchange that the server starts. */
+  readonly ignoresRekey?: boolean;
 }
 
 const DEADLINE_MS = 15_000;
@@ -71,7 +73,7 @@ export async function rawClient(port: number, options: RawOptions = {}): Promise
   });
   const exchangeKeys = protocol._onPayload;
   protocol._onPayload = (payload) => {
-    if (payload[0] === MSG.KEXINIT) return exchangeKeys(payload);
+    if (payload[0] === MSG.KEXINIT && !options.ignoresRekey) return exchangeKeys(payload);
     take(payload);
     return undefined;
   };
@@ -134,6 +136,8 @@ export async function rawClient(port: number, options: RawOptions = {}): Promise
       await next(MSG.SERVICE_ACCEPT);
       send(signedRequest(client.sessionId, key, user));
       await next(MSG.USERAUTH_SUCCESS);
+      // The host keys.
+      await next(MSG.GLOBAL_REQUEST);
     },
     async open(target, targetPort, { id = 0, window = 1024 * 1024 } = {}) {
       send(directTcpip(target, targetPort, id, window));
