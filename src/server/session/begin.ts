@@ -46,6 +46,8 @@ export function beginSession(options: BeginOptions): Channel {
 /** Why somebody may not have sessions at all. */
 export function sessionRefusal({ user, permissions }: Identity): Refusal | undefined {
   if (permissions.commands.length > 0) return undefined;
-  const text = `this is a jump host: use ssh -J lazyssh TARGET; ${user} may not ask it for anything else`;
+  const text = permissions.forwarding
+    ? `this is a jump host: use ssh -J lazyssh TARGET; ${user} may not ask it for anything else`
+    : `this is a jump host, and with this key ${user} may neither go through it nor ask it for anything`;
   return refusal("NOT_PERMITTED", text);
 }

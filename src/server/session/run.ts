@@ -73,8 +73,11 @@ function permitted(command: Command, { identity, tenant, controls }: RunOptions)
   }
   if ("target" in command && tenant.user?.sees(command.target) === false) {
     const names = seen(controls, tenant).map(({ name }) => name);
-    const open = names.length === 0 ? "none is" : `these are: ${names.join(", ")}`;
-    throw new LazysshError("NOT_PERMITTED", `target "${command.target}" is not open to ${user}, ${open}`);
+    const those = names.join(", ") || "there are none";
+    throw new LazysshError(
+      "NOT_PERMITTED",
+      `"${command.target}" is not among the targets that ${user} may reach: ${those}`,
+    );
   }
   return command;
 }

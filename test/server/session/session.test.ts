@@ -179,7 +179,7 @@ describe("ssh lazyssh start", () => {
     for (const name of ["secret", "nothing"]) {
       expect(await told(`start ${name}`)).toMatchObject({
         code: 1,
-        stderr: `lazyssh: target "${name}" is not open to alice, these are: archiver\n`,
+        stderr: `lazyssh: "${name}" is not among the targets that alice may reach: archiver\n`,
       });
     }
     const lift = await told("start archiver --lift");
