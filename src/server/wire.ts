@@ -81,6 +81,8 @@ export function createWire(hostKeys: HostKeys, handler: WireHandler): Wire {
   let sent = 0;
   let received = 0;
   let mostBytes = Number.POSITIVE_INFINITY;
+  /** ssh2 is at work on a chunk. */
+  let parsing = false;
 
   const protocol = new Protocol({
     server: true,
@@ -90,9 +92,12 @@ export function createWire(hostKeys: HostKeys, handler: WireHandler): Wire {
     // ssh2 adds to the object it is given.
     offer: { ...offer },
     messageHandlers: {
-      DISCONNECT: (_, code, text) => handler.message(message(MSG.DISCONNECT, code, text, "")),
+      DISCONNECT(_, code, text) {
+        if (!dead) handler.message(message(MSG.DISCONNECT, code, text, ""));
+      },
     },
     onWrite(bytes) {
+      if (dead) return;
       sent += bytes.length;
       handler.write(bytes);
     },
@@ -100,11 +105,13 @@ export function createWire(hostKeys: HostKeys, handler: WireHandler): Wire {
     onHeader: () => watchFirstKexInit(),
     onHandshakeComplete: () => keysInUse(),
   });
-  // Where ssh2 would end the connection without a word, `fail` does it, and says why.
+  // Where ssh2 would end the connection without a word, `fail` does it, and says why; and it frees its ciphers where it works
+  // with them.
   protocol.disconnect = () => undefined;
   protocol._destruct = () => undefined;
   const exchangeKeys = protocol._onPayload;
   protocol._onPayload = (payload) => {
+    if (dead) return ENOUGH;
     if (payload.length === 0) return undefined;
     if (payload[0] === MSG.KEXINIT) {
       if (!busy()) handler.exchanging();
@@ -188,8 +195,26 @@ export function createWire(hostKeys: HostKeys, handler: WireHandler): Wire {
     if (dead) return;
     dead = true;
     held = [];
+    if (!parsing) free();
+  }
+
+  /**
+   * Never while ssh2 parses: its native ciphers end the process when they are used once more, and after a DISCONNECT or a bad
+   * public key during a key exchange it goes on to the end of the chunk.
+   */
+  function free(): void {
     protocol._destruct = Protocol.prototype._destruct;
     protocol.cleanup();
+  }
+
+  function parse(chunk: Buffer): void {
+    parsing = true;
+    try {
+      protocol.parse(chunk, 0, chunk.length);
+    } finally {
+      parsing = false;
+      if (dead) free();
+    }
   }
 
   function fail(error: ProtocolError): void {
@@ -219,15 +244,15 @@ export function createWire(hostKeys: HostKeys, handler: WireHandler): Wire {
       try {
         if (identified) {
           received += chunk.length;
-          protocol.parse(chunk, 0, chunk.length);
+          parse(chunk);
           return rekeyIfWorn();
         }
         const found = ident.take(chunk);
         if (!found) return;
         identified = true;
         // ssh2 loses pieces of a line that comes in more than two: it gets it whole.
-        protocol.parse(found.line, 0, found.line.length);
-        if (!dead && found.rest.length > 0) protocol.parse(found.rest, 0, found.rest.length);
+        parse(found.line);
+        if (!dead && found.rest.length > 0) parse(found.rest);
       } catch (error) {
         fail(error instanceof ProtocolError ? error : new ProtocolError(describe(error)));
       }

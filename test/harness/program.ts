@@ -37,6 +37,10 @@ export interface ProgramOptions {
   readonly program?: string;
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly cwd?: string;
+  /** Log lines that are kept, of a program that logs without end. Default: all of them. */
+  readonly keep?: number;
+  /** Gets every line of standard error; `line` where it is one of the log. */
+  readonly onLine?: (text: string, line: LogLine | undefined) => void;
 }
 
 /** Starts the built `lazyssh` in a process of its own; ended with SIGKILL when disposed before its end. */
@@ -46,19 +50,24 @@ export function startProgram(args: readonly string[], options: ProgramOptions = 
     stdio: ["ignore", "pipe", "pipe"],
     ...(options.cwd !== undefined && { cwd: options.cwd }),
   });
+  const { keep = Number.POSITIVE_INFINITY, onLine } = options;
   let stdout = "";
-  let stderr = "";
+  const stderr: string[] = [];
   const log: LogLine[] = [];
   child.stdout.on("data", (chunk: Buffer) => {
     stdout += chunk.toString();
   });
   createInterface({ input: child.stderr }).on("line", (line) => {
-    stderr += `${line}\n`;
-    if (line.startsWith("{")) log.push(JSON.parse(line) as LogLine);
+    stderr.push(`${line}\n`);
+    if (stderr.length > keep) stderr.shift();
+    const parsed = line.startsWith("{") ? (JSON.parse(line) as LogLine) : undefined;
+    if (parsed) log.push(parsed);
+    if (log.length > keep) log.shift();
+    onLine?.(line, parsed);
   });
   const ended = new Promise<Ended>((resolve, reject) => {
     child.once("error", reject);
-    child.once("close", (code, signal) => resolve({ code, signal, stdout, stderr }));
+    child.once("close", (code, signal) => resolve({ code, signal, stdout, stderr: stderr.join("") }));
   });
   const kill = (signal: NodeJS.Signals) => void child.kill(signal);
   return {
@@ -69,7 +78,7 @@ export function startProgram(args: readonly string[], options: ProgramOptions = 
     async logged(msg, matches = () => true, timeoutMs = LOGGED_MS) {
       const over = () => {
         const end = child.exitCode ?? child.signalCode;
-        if (end !== null) throw new Error(`lazyssh ended with ${end}:\n${stderr}${stdout}`);
+        if (end !== null) throw new Error(`lazyssh ended with ${end}:\n${stderr.join("")}${stdout}`);
       };
       const look = () => {
         const found = log.find((line) => line.msg === msg && matches(line));
