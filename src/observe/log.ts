@@ -51,6 +51,7 @@ function levelOf(event: LazysshEvent): Level {
     case "machine.unfit":
     case "limit.reached":
     case "channel.refused":
+    case "session.refused":
     case "server.warning":
       return "warn";
     case "control":
