@@ -48,6 +48,8 @@ function levelOf(event: LazysshEvent): Level {
     case "machine.unfit":
     case "limit.reached":
     case "channel.refused":
+    case "connections.refused":
+    case "source.refused":
     case "server.warning":
       return "warn";
     case "control":

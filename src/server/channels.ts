@@ -8,6 +8,7 @@ import type { Limits } from "./limits.ts";
 import { MSG, message, OPEN_FAILURE, ProtocolError, Reader } from "./protocol.ts";
 import { printable, type Refusal, refusal, refusalOf } from "./refusal.ts";
 import { type Destination, openRoute } from "./route.ts";
+import type { Sockets } from "./sockets.ts";
 import type { Wire } from "./wire.ts";
 
 export interface ChannelsOptions {
@@ -18,6 +19,7 @@ export interface ChannelsOptions {
   readonly events: EventStream;
   readonly clock: Clock;
   readonly limits: Limits;
+  readonly sockets: Sockets;
   /** Whether the client's TCP connection takes no more for now. */
   readonly congested: () => boolean;
   /** Why no channel may be opened any more; undefined as long as they may. */
@@ -80,6 +82,7 @@ export function createChannels(options: ChannelsOptions): Channels {
   const open = async (id: number, client: ClientSide, destination: Destination): Promise<void> => {
     const subject = { ...who, channel: id, ...destination };
     const abort = new AbortController();
+    const giveSocketBack = options.sockets.take();
     slots.set(id, { state: "opening", abort });
     try {
       // One for all channels: what is read is copied before the next read.
@@ -106,6 +109,7 @@ export function createChannels(options: ChannelsOptions): Channels {
         clock,
         lingerMs: limits.closeMs,
         onEnd(end) {
+          giveSocketBack();
           if (slots.get(id)?.state === "left") slots.delete(id);
           else slots.set(id, { state: "closed" });
           waiting.delete(channel);
@@ -116,6 +120,7 @@ export function createChannels(options: ChannelsOptions): Channels {
       });
       slots.set(id, { state: "open", channel });
     } catch (error) {
+      giveSocketBack();
       slots.delete(id);
       options.onRouted();
       const refused = refusalOf(error);
@@ -146,6 +151,12 @@ export function createChannels(options: ChannelsOptions): Channels {
       );
     }
     if (client.maxPacket === 0) return refusal("BAD_REQUEST", "the client takes no data at all");
+    if (!options.sockets.roomForTarget) {
+      return refusal(
+        "RESOURCE_SHORTAGE",
+        "the jump host has as many connections as its limit of open files allows: raise it (LimitNOFILE, ulimit -n), or try again later",
+      );
+    }
     if (slots.size < limits.channels) return undefined;
     return refusal("RESOURCE_SHORTAGE", `this connection has ${slots.size} channels, more are not allowed`);
   };

@@ -8,14 +8,19 @@ import { formatDuration } from "../util/duration.ts";
 import { LazysshError } from "../util/errors.ts";
 import { bootVisibly } from "./boot.ts";
 import { type Channels, createChannels } from "./channels.ts";
+import { excess } from "./excess.ts";
+import { PROGRESS, type Progress } from "./gate.ts";
 import type { HostKeys } from "./host-keys.ts";
 import { type Identity, whoIs } from "./identity.ts";
 import type { Limits } from "./limits.ts";
 import { createLogin } from "./login.ts";
 import { createOutlet } from "./outlet.ts";
+import type { Offence } from "./penalties.ts";
 import { DISCONNECT, type DisconnectCode, MSG, message, type ProtocolError, Reader } from "./protocol.ts";
 import { createPulse } from "./pulse.ts";
 import { printable, refusalOf } from "./refusal.ts";
+import type { Sockets } from "./sockets.ts";
+import type { Guest } from "./strangers.ts";
 import { createWire } from "./wire.ts";
 
 export interface ConnectionOptions {
@@ -30,14 +35,21 @@ export interface ConnectionOptions {
   readonly events: EventStream;
   readonly clock: Clock;
   readonly limits: Limits;
+  readonly sockets: Sockets;
   /** Why no channel may be opened any more; undefined as long as they may. */
   readonly refusing: () => string | undefined;
+  /** See {@link Guest}. */
+  readonly source: string;
+  /** Asked when the client has proved who it is: why it may not come in all the same. */
+  readonly full: () => string | undefined;
+  /** The client has proved who it is, and may come in. */
+  readonly onEntered: () => void;
   /** The socket is closed and nothing is held any more. */
-  readonly onClosed: () => void;
+  readonly onClosed: (offence: Offence | undefined) => void;
 }
 
 /** One client, from its TCP connection to the end of it. */
-export interface Connection {
+export interface Connection extends Guest {
   readonly authenticated: boolean;
   /** Looks for signs of life; call it every third of `keepaliveMs`. */
   pulse(): void;
@@ -59,6 +71,13 @@ export function serveConnection(options: ConnectionOptions): Connection {
   let handover: Deadline | undefined;
   let ended: string | undefined;
   let closing: Deadline | undefined;
+  let progress: Progress = PROGRESS.SILENT;
+  let progressAt = since;
+  let offence: Offence | undefined;
+  /** Key exchanges after the first. */
+  let exchanges = 0;
+  /** Dropped before it said anything: nothing is said of it either, because there may be thousands. */
+  let unnoticed = false;
 
   socket.setNoDelay(true);
   const outlet = createOutlet(socket, { onDrain: () => channels?.resume() });
@@ -67,22 +86,31 @@ export function serveConnection(options: ConnectionOptions): Connection {
     message: receive,
     exchanging: () => startExchange(),
     ready() {
+      if (progress < PROGRESS.EXCHANGED) comeFurther(PROGRESS.EXCHANGED);
       exchange[Symbol.dispose]();
       channels?.resume();
     },
-    failed: (error: ProtocolError) => finish(error.message),
+    failed(error: ProtocolError) {
+      offence ??= error.code === DISCONNECT.NO_MORE_AUTH_METHODS ? "failed_logins" : "broke_protocol";
+      finish(error.message);
+    },
   });
   const login = createLogin({
     wire,
     context: () => ({ ...options.config(), now: clock.now(), address }),
     tries: limits.authTries,
-    onOutcome: (outcome: AuthOutcome) =>
-      events.emit({ type: "connection.auth", connection, client, ...outcome }),
+    onOutcome(outcome: AuthOutcome) {
+      if (!outcome.accepted) offence = "failed_logins";
+      events.emit({ type: "connection.auth", connection, client, ...outcome });
+    },
     onVerified(verified) {
       identity = verified;
       const { maxMachines } = verified.permissions;
       tenant = { ...tenant, user: { name: verified.user, maxMachines, sees: () => true } };
       grace[Symbol.dispose]();
+      const full = options.full();
+      if (full !== undefined) end(DISCONNECT.TOO_MANY_CONNECTIONS, full);
+      else options.onEntered();
     },
     boot,
     onEnter: enter,
@@ -95,13 +123,17 @@ export function serveConnection(options: ConnectionOptions): Connection {
   /** Ends the connection when something is not done in time. */
   function within(ms: number, what: string): Deadline {
     const limit = deadline(clock, ms, () => `${what} took longer than ${formatDuration(ms)}`);
-    limit.signal.addEventListener("abort", () => end(DISCONNECT.BY_APPLICATION, String(limit.signal.reason)));
+    limit.signal.addEventListener("abort", () => {
+      if (socket.bytesRead > 0) offence = "dawdled";
+      end(DISCONNECT.BY_APPLICATION, String(limit.signal.reason));
+    });
     return limit;
   }
   const grace = within(limits.loginGraceMs, "the login");
   let exchange = within(limits.keyExchangeMs, "the key exchange");
 
   function startExchange(): void {
+    exchanges += 1;
     exchange[Symbol.dispose]();
     exchange = within(limits.keyExchangeMs, "the key exchange");
   }
@@ -159,8 +191,12 @@ export function serveConnection(options: ConnectionOptions): Connection {
       case MSG.EXT_INFO:
         break;
       default:
-        if (channels) converse(type, payload, channels);
-        else login.message(payload);
+        if (channels) {
+          converse(type, payload, channels);
+        } else {
+          comeFurther(PROGRESS.TRYING);
+          login.message(payload);
+        }
     }
   }
 
@@ -211,10 +247,27 @@ export function serveConnection(options: ConnectionOptions): Connection {
     socket.resume();
   }
 
+  function comeFurther(to: Progress): void {
+    if (progress === PROGRESS.SILENT) events.emit({ type: "connection.open", connection, client });
+    progress = to;
+    progressAt = clock.now();
+  }
+
+  function whatIsTooMuch(): string | undefined {
+    const { bytesRead: received, bytesWritten: sent } = socket;
+    const seconds = (clock.now() - since) / 1_000;
+    return excess({ loggedIn: identity !== undefined, exchanges, seconds, received, sent });
+  }
+
   socket.on("data", (chunk: Buffer) => {
     pulse.heard();
     wire.receive(chunk);
-    if (ended === undefined) outlet.holdBackReader();
+    if (progress === PROGRESS.SILENT && wire.identified) comeFurther(PROGRESS.IDENTIFIED);
+    if (ended !== undefined) return;
+    const tooMuch = whatIsTooMuch();
+    if (tooMuch === undefined) return outlet.holdBackReader();
+    offence = "broke_protocol";
+    end(DISCONNECT.PROTOCOL_ERROR, tooMuch);
   });
   socket.on("error", (error) => finish(`the connection broke (${error.message})`));
   socket.on("end", () => finish("the client closed the connection"));
@@ -222,6 +275,8 @@ export function serveConnection(options: ConnectionOptions): Connection {
     finish("the client closed the connection");
     closing?.[Symbol.dispose]();
     wire.silence();
+    if (unnoticed) return options.onClosed(undefined);
+    if (progress === PROGRESS.SILENT) events.emit({ type: "connection.open", connection, client });
     const seconds = (clock.now() - since) / 1000;
     const { opened = 0, bytesUp = 0, bytesDown = 0 } = channels ?? {};
     events.emit({
@@ -235,12 +290,30 @@ export function serveConnection(options: ConnectionOptions): Connection {
       bytesUp,
       bytesDown,
     });
-    options.onClosed();
+    options.onClosed(identity ? undefined : offence);
   });
-  events.emit({ type: "connection.open", connection, client });
   wire.start();
 
   return {
+    source: options.source,
+    get progress() {
+      return progress;
+    },
+    get since() {
+      return progressAt;
+    },
+    drop(reason) {
+      if (progress === PROGRESS.SILENT) {
+        unnoticed = true;
+        // Not ended first: a socket that was cannot be reset.
+        socket.resetAndDestroy();
+        return;
+      }
+      offence ??= "dawdled";
+      end(DISCONNECT.TOO_MANY_CONNECTIONS, reason);
+      // It is not waited for: there may be thousands.
+      socket.destroySoon();
+    },
     get authenticated() {
       return identity !== undefined;
     },

@@ -6,11 +6,16 @@ import type { Targets } from "../targets/lease.ts";
 import type { Clock } from "../util/clock.ts";
 import { messageOf } from "../util/errors.ts";
 import { type Connection, serveConnection } from "./connection.ts";
+import { sourceOf } from "./gate.ts";
 import { readHostKeys } from "./host-keys.ts";
 import { type Limits, limitsOf } from "./limits.ts";
 import { createListeners } from "./listeners.ts";
+import { openFiles } from "./open-files.ts";
 import { DISCONNECT } from "./protocol.ts";
 import { BEATS_PER_KEEPALIVE } from "./pulse.ts";
+import { createSockets } from "./sockets.ts";
+import { createStrangers } from "./strangers.ts";
+import { createTurnAway } from "./turn-away.ts";
 import { hasNativeCiphers, wireReady } from "./wire.ts";
 
 export interface FrontDoorOptions {
@@ -53,42 +58,64 @@ export function createFrontDoor({ targets, events, clock, ...rest }: FrontDoorOp
   });
   let current = read(rest.config);
   const connections = new Set<Connection>();
+  /** Those of them that have logged in. */
+  const members = new Set<Connection>();
   const stopped = new AbortController();
   let refusing: string | undefined;
   let closing: Promise<void> | undefined;
   let onEmpty: () => void = () => undefined;
+  const sockets = createSockets(openFiles());
+  const turnAway = createTurnAway(clock);
+  const strangers = createStrangers({
+    limits: () => current.limits,
+    room: () => sockets.roomForClient,
+    known: (source) => [...members].some((member) => member.source === source),
+    events,
+    clock,
+  });
 
   const accept = (socket: Socket): void => {
     // Before anything else: an error without a listener would end the process.
     socket.on("error", () => undefined);
     const address = socket.remoteAddress?.replace(/^::ffff:/, "");
     if (address === undefined || refusing !== undefined) return void socket.destroy();
-    const strangers = [...connections].filter(({ authenticated }) => !authenticated);
-    if (strangers.length >= current.limits.startups.full) {
-      events.emit({
-        type: "server.warning",
-        reason: `too many connections that have not logged in: ${address} was dropped`,
-      });
-      return void socket.destroy();
-    }
+    const source = sourceOf(address);
+    const objection = strangers.objection(source);
+    if (objection !== undefined) return void turnAway(socket, objection);
+    socket.once("close", sockets.take());
     const client = `${address.includes(":") ? `[${address}]` : address}:${socket.remotePort ?? 0}`;
     const connection = serveConnection({
       socket,
       tenant: { connection: randomBytes(4).toString("hex"), client },
       address,
+      source,
       config: () => current.config,
       hostKeys: current.hostKeys,
       limits: current.limits,
       targets,
       events,
       clock,
+      sockets,
       refusing: () => refusing,
-      onClosed() {
+      full() {
+        const most = current.limits.connections;
+        if (members.size < most) return undefined;
+        strangers.tooMany(source);
+        return `this jump host has ${most} connections, more are not allowed: try again later`;
+      },
+      onEntered() {
+        members.add(connection);
+        strangers.entered(connection);
+      },
+      onClosed(offence) {
         connections.delete(connection);
+        strangers.left(connection, offence);
+        if (members.delete(connection)) strangers.entered(connection);
         if (connections.size === 0) onEmpty();
       },
     });
     connections.add(connection);
+    strangers.arrived(connection);
   };
 
   const listeners = createListeners({
@@ -104,6 +131,7 @@ export function createFrontDoor({ targets, events, clock, ...rest }: FrontDoorOp
     for (;;) {
       await clock.sleep(current.limits.keepaliveMs / BEATS_PER_KEEPALIVE, stopped.signal);
       for (const connection of connections) connection.pulse();
+      strangers.report();
     }
   };
 

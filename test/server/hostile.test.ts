@@ -16,7 +16,12 @@ let serve: (socket: Socket) => void = echo;
 
 beforeAll(async () => {
   door = await openDoor({
-    limits: { loginGraceMs: 1_500, keyExchangeMs: 1_000, startups: { begin: 60, rate: 100, full: 60 } },
+    limits: {
+      loginGraceMs: 1_500,
+      keyExchangeMs: 1_000,
+      startups: { begin: 60, rate: 100, full: 60 },
+      penalties: false,
+    },
   });
   target = await tcpTarget((socket) => serve(socket));
 });

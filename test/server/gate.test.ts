@@ -1,0 +1,163 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { dropRate, gate, PROGRESS, type Progress, type Stranger, sourceOf } from "../../src/server/gate.ts";
+
+interface Named extends Stranger {
+  readonly name: string;
+}
+
+const NOW = 1_000_000;
+const { SILENT, IDENTIFIED, EXCHANGED, TRYING } = PROGRESS;
+
+const stranger = (name: string, source: string, progress: Progress, ageMs: number): Named => ({
+  name,
+  source,
+  progress,
+  since: NOW - ageMs,
+});
+
+/** What happens to a newcomer from `source` when there are as many as may be. */
+const atFull = (source: string, ...strangers: Named[]): string => {
+  const startups = { begin: strangers.length, rate: 100, full: strangers.length };
+  const verdict = gate({ strangers: new Set(strangers), source, startups, now: NOW, random: 0.99 });
+  return verdict.kind === "replace" ? verdict.victim.name : verdict.kind;
+};
+
+describe("when as many as may be have not logged in", () => {
+  test.each<[string, string, string, Named[]]>([
+    [
+      "the oldest of those who say nothing goes, if all come from one address",
+      "old",
+      "a",
+      [
+        stranger("young", "a", SILENT, 5),
+        stranger("old", "a", SILENT, 50),
+        stranger("b", "a", IDENTIFIED, 90),
+      ],
+    ],
+    [
+      "one of the address with the most connections goes, though another has said less",
+      "crowd",
+      "c",
+      [
+        stranger("alone", "b", SILENT, 900),
+        stranger("crowd", "a", IDENTIFIED, 4_000),
+        stranger("other", "a", EXCHANGED, 9_000),
+      ],
+    ],
+    [
+      "who says nothing goes before who spoke and comes no further",
+      "silent",
+      "a",
+      [stranger("stale", "a", IDENTIFIED, 20_000), stranger("silent", "a", SILENT, 1)],
+    ],
+    [
+      "who has come least far goes first of those who come no further",
+      "identified",
+      "a",
+      [stranger("typing", "a", TRYING, 20_000), stranger("identified", "a", IDENTIFIED, 4_000)],
+    ],
+    [
+      "who comes further is let come to the end, and the newcomer from there is refused",
+      "refuse",
+      "a",
+      [stranger("one", "a", EXCHANGED, 100), stranger("two", "a", TRYING, 200)],
+    ],
+    [
+      "of an address with more than its share one goes, even if it comes further",
+      "one",
+      "b",
+      [stranger("one", "a", EXCHANGED, 100), stranger("two", "a", TRYING, 200)],
+    ],
+    ["nobody is there", "refuse", "a", []],
+  ])("%s", (_, expected, source, strangers) => {
+    expect(atFull(source, ...strangers)).toBe(expected);
+  });
+});
+
+test("the probability rises from rate percent at begin to 100 at full, as sshd has it", () => {
+  const startups = { begin: 50, rate: 30, full: 200 };
+  expect([0, 49, 50, 125, 199, 200, 5_000].map((n) => Math.round(dropRate(n, startups)))).toEqual([
+    0, 0, 30, 65, 100, 100, 100,
+  ]);
+  const strangers = new Set(Array.from({ length: 50 }, (_, n) => stranger(`${n}`, "a", SILENT, n)));
+  const verdict = (random: number) => gate({ strangers, source: "b", startups, now: NOW, random }).kind;
+  expect([verdict(0.29), verdict(0.31)]).toEqual(["replace", "admit"]);
+});
+
+const strangers = fc.array(
+  fc.record({
+    name: fc.string(),
+    source: fc.constantFrom("a", "b", "c", "d"),
+    progress: fc.constantFrom<Progress>(SILENT, IDENTIFIED, EXCHANGED, TRYING),
+    since: fc.integer({ min: NOW - 30_000, max: NOW }),
+  }),
+  { maxLength: 40 },
+);
+
+describe("whoever is there", () => {
+  const startups = { begin: 5, rate: 30, full: 20 };
+  const arrival = {
+    strangers,
+    source: fc.constantFrom("a", "b", "e"),
+    random: fc.double({ min: 0, max: 0.999, noNaN: true }),
+  };
+
+  test("their number never grows beyond full, and nobody goes below begin", () => {
+    fc.assert(
+      fc.property(arrival.strangers, arrival.source, arrival.random, (list, source, random) => {
+        const { kind } = gate<Stranger>({ strangers: new Set(list), source, startups, now: NOW, random });
+        if (list.length >= startups.full) expect(kind).not.toBe("admit");
+        if (list.length < startups.begin) expect(kind).toBe("admit");
+      }),
+    );
+  });
+
+  test("who goes is of an address with the most, and never one who comes further while another there does not", () => {
+    fc.assert(
+      fc.property(arrival.strangers, arrival.source, (list, source) => {
+        const verdict = gate<Stranger>({ strangers: new Set(list), source, startups, now: NOW, random: 0 });
+        if (verdict.kind !== "replace") return;
+        const { victim } = verdict;
+        const count = (of: string) =>
+          list.filter((one) => one.source === of).length + (of === source ? 1 : 0);
+        for (const one of list) expect(count(victim.source)).toBeGreaterThanOrEqual(count(one.source));
+        const idle = (one: Stranger) => one.progress === SILENT || NOW - one.since >= 3_000;
+        const rivals = list.filter((one) => count(one.source) === count(victim.source));
+        if (rivals.some(idle)) expect(idle(victim)).toBe(true);
+      }),
+    );
+  });
+
+  test("one who has spoken is safe from any number of silent ones from its own address", () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 20, max: 300 }), fc.integer({ min: 0, max: 2_999 }), (crowd, age) => {
+        const honest = stranger("honest", "a", IDENTIFIED, age);
+        const silent = Array.from({ length: crowd }, (_, n) => stranger(`${n}`, "a", SILENT, n));
+        const verdict = gate({
+          strangers: new Set([honest, ...silent]),
+          source: "a",
+          startups,
+          now: NOW,
+          random: 0,
+        });
+        expect(verdict).toMatchObject({ kind: "replace", victim: { name: `${crowd - 1}` } });
+      }),
+    );
+  });
+});
+
+test.each([
+  ["192.0.2.7", "192.0.2.7"],
+  ["2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"],
+  ["2001:db8:1:2::", "2001:db8:1:2::/64"],
+  ["2001:db8::1", "2001:db8:0:0::/64"],
+  ["2001:0db8:0000::1", "2001:db8:0:0::/64"],
+  ["::1", "0:0:0:0::/64"],
+  ["::", "0:0:0:0::/64"],
+  ["::ffff:192.0.2.7", "0:0:0:0::/64"],
+  ["1:2:3:4:5:6:192.0.2.7", "1:2:3:4::/64"],
+  ["fe80::1%eth0", "fe80:0:0:0::/64"],
+])("%s counts as %s", (address, source) => {
+  expect(sourceOf(address)).toBe(source);
+});
