@@ -1,7 +1,6 @@
-import type { Socket } from "node:net";
 import type { ServerConfig } from "../config/types.ts";
 import type { AuthOutcome, EventStream } from "../observe/events.ts";
-import type { Lease, Targets, Tenant } from "../targets/lease.ts";
+import type { Lease, Targets } from "../targets/lease.ts";
 import type { Clock } from "../util/clock.ts";
 import { type Deadline, deadline } from "../util/deadline.ts";
 import { formatDuration } from "../util/duration.ts";
@@ -13,6 +12,7 @@ import { PROGRESS, type Progress } from "./gate.ts";
 import type { HostKeys } from "./host-keys.ts";
 import { type Identity, whoIs } from "./identity.ts";
 import type { Limits } from "./limits.ts";
+import type { Comer } from "./lobby.ts";
 import { createLogin } from "./login.ts";
 import { createOutlet } from "./outlet.ts";
 import type { Offence } from "./penalties.ts";
@@ -23,11 +23,9 @@ import type { Sockets } from "./sockets.ts";
 import type { Guest } from "./strangers.ts";
 import { createWire } from "./wire.ts";
 
-export interface ConnectionOptions {
-  readonly socket: Socket;
-  readonly tenant: Tenant;
-  /** IP address of the client, without port or brackets. */
-  readonly address: string;
+export interface ConnectionOptions extends Comer {
+  /** What it said first; our identification line has been sent. */
+  readonly first: Buffer;
   /** As it is now: it may be reloaded. */
   readonly config: () => ServerConfig;
   readonly hostKeys: HostKeys;
@@ -38,8 +36,6 @@ export interface ConnectionOptions {
   readonly sockets: Sockets;
   /** Why no channel may be opened any more; undefined as long as they may. */
   readonly refusing: () => string | undefined;
-  /** See {@link Guest}. */
-  readonly source: string;
   /** Asked when the client has proved who it is: why it may not come in all the same. */
   readonly full: () => string | undefined;
   /** The client has proved who it is, and may come in. */
@@ -58,10 +54,9 @@ export interface Connection extends Guest {
 }
 
 export function serveConnection(options: ConnectionOptions): Connection {
-  const { socket, clock, limits, events, address } = options;
+  const { socket, clock, limits, events, address, since } = options;
   let { tenant } = options;
   const { connection, client } = tenant;
-  const since = clock.now();
   let channels: Channels | undefined;
   /** Whose key has proved itself. */
   let identity: Identity | undefined;
@@ -76,8 +71,6 @@ export function serveConnection(options: ConnectionOptions): Connection {
   let offence: Offence | undefined;
   /** Key exchanges after the first. */
   let exchanges = 0;
-  /** Dropped before it said anything: nothing is said of it either, because there may be thousands. */
-  let unnoticed = false;
 
   socket.setNoDelay(true);
   const outlet = createOutlet(socket, { onDrain: () => channels?.resume() });
@@ -120,16 +113,17 @@ export function serveConnection(options: ConnectionOptions): Connection {
     dead: (reason) => end(DISCONNECT.CONNECTION_LOST, reason),
   });
 
-  /** Ends the connection when something is not done in time. */
-  function within(ms: number, what: string): Deadline {
-    const limit = deadline(clock, ms, () => `${what} took longer than ${formatDuration(ms)}`);
+  /** Ends the connection when something is not done in time; `passed` of it is over. */
+  function within(ms: number, what: string, passed = 0): Deadline {
+    const reason = `${what} took longer than ${formatDuration(ms)}`;
+    const limit = deadline(clock, ms - passed, () => reason);
     limit.signal.addEventListener("abort", () => {
-      if (socket.bytesRead > 0) offence = "dawdled";
-      end(DISCONNECT.BY_APPLICATION, String(limit.signal.reason));
+      offence = "dawdled";
+      end(DISCONNECT.BY_APPLICATION, reason);
     });
     return limit;
   }
-  const grace = within(limits.loginGraceMs, "the login");
+  const grace = within(limits.loginGraceMs, "the login", clock.now() - since);
   let exchange = within(limits.keyExchangeMs, "the key exchange");
 
   function startExchange(): void {
@@ -248,7 +242,6 @@ export function serveConnection(options: ConnectionOptions): Connection {
   }
 
   function comeFurther(to: Progress): void {
-    if (progress === PROGRESS.SILENT) events.emit({ type: "connection.open", connection, client });
     progress = to;
     progressAt = clock.now();
   }
@@ -259,24 +252,27 @@ export function serveConnection(options: ConnectionOptions): Connection {
     return excess({ loggedIn: identity !== undefined, exchanges, seconds, received, sent });
   }
 
-  socket.on("data", (chunk: Buffer) => {
+  function onBytes(chunk: Buffer): void {
     pulse.heard();
     wire.receive(chunk);
     if (progress === PROGRESS.SILENT && wire.identified) comeFurther(PROGRESS.IDENTIFIED);
     if (ended !== undefined) return;
     const tooMuch = whatIsTooMuch();
-    if (tooMuch === undefined) return outlet.holdBackReader();
-    offence = "broke_protocol";
-    end(DISCONNECT.PROTOCOL_ERROR, tooMuch);
-  });
+    if (tooMuch === undefined) {
+      outlet.holdBackReader();
+    } else {
+      offence = "broke_protocol";
+      end(DISCONNECT.PROTOCOL_ERROR, tooMuch);
+    }
+  }
+
+  socket.on("data", onBytes);
   socket.on("error", (error) => finish(`the connection broke (${error.message})`));
   socket.on("end", () => finish("the client closed the connection"));
   socket.on("close", () => {
     finish("the client closed the connection");
     closing?.[Symbol.dispose]();
     wire.silence();
-    if (unnoticed) return options.onClosed(undefined);
-    if (progress === PROGRESS.SILENT) events.emit({ type: "connection.open", connection, client });
     const seconds = (clock.now() - since) / 1000;
     const { opened = 0, bytesUp = 0, bytesDown = 0 } = channels ?? {};
     events.emit({
@@ -292,7 +288,8 @@ export function serveConnection(options: ConnectionOptions): Connection {
     });
     options.onClosed(identity ? undefined : offence);
   });
-  wire.start();
+  events.emit({ type: "connection.open", connection, client });
+  onBytes(options.first);
 
   return {
     source: options.source,
@@ -303,12 +300,6 @@ export function serveConnection(options: ConnectionOptions): Connection {
       return progressAt;
     },
     drop(reason) {
-      if (progress === PROGRESS.SILENT) {
-        unnoticed = true;
-        // Not ended first: a socket that was cannot be reset.
-        socket.resetAndDestroy();
-        return;
-      }
       offence ??= "dawdled";
       end(DISCONNECT.TOO_MANY_CONNECTIONS, reason);
       // It is not waited for: there may be thousands.

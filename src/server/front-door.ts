@@ -10,6 +10,7 @@ import { sourceOf } from "./gate.ts";
 import { readHostKeys } from "./host-keys.ts";
 import { type Limits, limitsOf } from "./limits.ts";
 import { createListeners } from "./listeners.ts";
+import { type Comer, createLobby } from "./lobby.ts";
 import { openFiles } from "./open-files.ts";
 import { DISCONNECT } from "./protocol.ts";
 import { BEATS_PER_KEEPALIVE } from "./pulse.ts";
@@ -64,6 +65,9 @@ export function createFrontDoor({ targets, events, clock, ...rest }: FrontDoorOp
   let refusing: string | undefined;
   let closing: Promise<void> | undefined;
   let onEmpty: () => void = () => undefined;
+  const onLeft = (): void => {
+    if (connections.size + lobby.size === 0) onEmpty();
+  };
   const sockets = createSockets(openFiles());
   const turnAway = createTurnAway(clock);
   const strangers = createStrangers({
@@ -82,13 +86,17 @@ export function createFrontDoor({ targets, events, clock, ...rest }: FrontDoorOp
     const source = sourceOf(address);
     const objection = strangers.objection(source);
     if (objection !== undefined) return void turnAway(socket, objection);
-    socket.once("close", sockets.take());
     const client = `${address.includes(":") ? `[${address}]` : address}:${socket.remotePort ?? 0}`;
+    const tenant = { connection: randomBytes(4).toString("hex"), client };
+    socket.once("close", sockets.take());
+    strangers.arrived(lobby.enter({ socket, tenant, address, source, since: clock.now() }));
+  };
+
+  const serve = (comer: Comer, first: Buffer): void => {
+    const { source } = comer;
     const connection = serveConnection({
-      socket,
-      tenant: { connection: randomBytes(4).toString("hex"), client },
-      address,
-      source,
+      ...comer,
+      first,
       config: () => current.config,
       hostKeys: current.hostKeys,
       limits: current.limits,
@@ -111,12 +119,26 @@ export function createFrontDoor({ targets, events, clock, ...rest }: FrontDoorOp
         connections.delete(connection);
         strangers.left(connection, offence);
         if (members.delete(connection)) strangers.entered(connection);
-        if (connections.size === 0) onEmpty();
+        onLeft();
       },
     });
     connections.add(connection);
     strangers.arrived(connection);
   };
+
+  const lobby = createLobby({
+    graceMs: () => current.limits.loginGraceMs,
+    clock,
+    events,
+    onSpoken(comer, first, guest) {
+      strangers.left(guest, undefined);
+      serve(comer, first);
+    },
+    onGone(guest) {
+      strangers.left(guest, undefined);
+      onLeft();
+    },
+  });
 
   const listeners = createListeners({
     accept,
@@ -149,13 +171,14 @@ export function createFrontDoor({ targets, events, clock, ...rest }: FrontDoorOp
     for (const connection of connections) {
       connection.end(DISCONNECT.BY_APPLICATION, refusing ?? "the jump host is shutting down");
     }
-    if (connections.size > 0) await empty;
+    lobby.close();
+    if (connections.size + lobby.size > 0) await empty;
     await listeners.closed();
   };
 
   return {
     get connections() {
-      return connections.size;
+      return connections.size + lobby.size;
     },
     async listen() {
       await wireReady;

@@ -46,10 +46,13 @@ export interface Arrival<S> {
  */
 const STALE_MS = 3_000;
 
+/** Who has said nothing for so long will not; all clients speak at once. When there is no room, less will do. */
+const SILENT_MS = 1_000;
+
 /**
  * Who is let in when many connect and do not log in. As sshd's MaxStartups, from `begin` on somebody is dropped, with a
  * probability that rises from `rate` percent to 100 at `full`. Other than there it is not the newcomer who is dropped if
- * somebody deserves it more: of the address with the most connections, who says nothing (the oldest first), and then who
+ * somebody deserves it more, and nobody is below `full` who does not: of the address with the most connections, who says nothing (the oldest first), and then who
  * comes no further. So nobody keeps others out by just sitting there, whatever the number, not even those who come from
  * the same address; while a crowd of honest clients, who all come further, is let in one after the other. A newcomer has
  * its chance, because clients send their identification at once, and one connection is accepted in each turn of the event loop.
@@ -65,15 +68,18 @@ export function gate<S extends Stranger>({
   const counts = new Map([[source, 1]]);
   for (const one of strangers) counts.set(one.source, (counts.get(one.source) ?? 0) + 1);
   const most = Math.max(...counts.values());
+  const full = strangers.size >= startups.full;
   let idle: S | undefined;
   let active: S | undefined;
   for (const one of strangers) {
     if (counts.get(one.source) !== most) continue;
-    if (one.progress === PROGRESS.SILENT || one.since <= now - STALE_MS) {
+    const patience = one.progress > PROGRESS.SILENT ? STALE_MS : full ? 0 : SILENT_MS;
+    if (now - one.since >= patience) {
       if (!idle || rank(one, idle) < 0) idle = one;
     } else if (!active || one.progress < active.progress) active = one;
   }
   if (idle) return { kind: "replace", victim: idle };
+  if (!full) return { kind: "admit" };
   // Those who come further are let come to their end, unless they are more than their share.
   if (counts.get(source) === most || !active) return { kind: "refuse" };
   return { kind: "replace", victim: active };

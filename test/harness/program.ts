@@ -37,11 +37,18 @@ export interface ProgramOptions {
   readonly program?: string;
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly cwd?: string;
+  /** Most files it may have open. */
+  readonly openFiles?: number;
 }
 
 /** Starts the built `lazyssh` in a process of its own; ended with SIGKILL when disposed before its end. */
 export function startProgram(args: readonly string[], options: ProgramOptions = {}): Program {
-  const child = spawn(process.execPath, [options.program ?? LAZYSSH, ...args], {
+  const command = [process.execPath, options.program ?? LAZYSSH, ...args];
+  const [program = "", ...rest] =
+    options.openFiles === undefined
+      ? command
+      : ["sh", "-c", `ulimit -n ${options.openFiles}; exec "$0" "$@"`, ...command];
+  const child = spawn(program, rest, {
     env: { ...process.env, ...devCredentialsEnv, ...options.env },
     stdio: ["ignore", "pipe", "pipe"],
     ...(options.cwd !== undefined && { cwd: options.cwd }),

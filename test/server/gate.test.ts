@@ -80,7 +80,7 @@ test("the probability rises from rate percent at begin to 100 at full, as sshd h
   expect([0, 49, 50, 125, 199, 200, 5_000].map((n) => Math.round(dropRate(n, startups)))).toEqual([
     0, 0, 30, 65, 100, 100, 100,
   ]);
-  const strangers = new Set(Array.from({ length: 50 }, (_, n) => stranger(`${n}`, "a", SILENT, n)));
+  const strangers = new Set(Array.from({ length: 50 }, (_, n) => stranger(`${n}`, "a", SILENT, 2_000 + n)));
   const verdict = (random: number) => gate({ strangers, source: "b", startups, now: NOW, random }).kind;
   expect([verdict(0.29), verdict(0.31)]).toEqual(["replace", "admit"]);
 });
@@ -94,6 +94,16 @@ const strangers = fc.array(
   }),
   { maxLength: 40 },
 );
+
+test("a burst of honest clients is let in up to full, and nobody is dropped for it", () => {
+  const strangers = new Set<Named>();
+  const startups = { begin: 10, rate: 30, full: 100 };
+  for (let n = 0; n < 100; n++) {
+    const verdict = gate({ strangers, source: "a", startups, now: NOW, random: 0 });
+    expect(verdict.kind).toBe("admit");
+    strangers.add(stranger(`${n}`, "a", n % 2 ? SILENT : EXCHANGED, 100));
+  }
+});
 
 describe("whoever is there", () => {
   const startups = { begin: 5, rate: 30, full: 20 };
@@ -109,6 +119,7 @@ describe("whoever is there", () => {
         const { kind } = gate<Stranger>({ strangers: new Set(list), source, startups, now: NOW, random });
         if (list.length >= startups.full) expect(kind).not.toBe("admit");
         if (list.length < startups.begin) expect(kind).toBe("admit");
+        if (list.length < startups.full) expect(kind).not.toBe("refuse");
       }),
     );
   });
@@ -122,7 +133,8 @@ describe("whoever is there", () => {
         const count = (of: string) =>
           list.filter((one) => one.source === of).length + (of === source ? 1 : 0);
         for (const one of list) expect(count(victim.source)).toBeGreaterThanOrEqual(count(one.source));
-        const idle = (one: Stranger) => one.progress === SILENT || NOW - one.since >= 3_000;
+        const silence = list.length < startups.full ? 1_000 : 0;
+        const idle = (one: Stranger) => NOW - one.since >= (one.progress === SILENT ? silence : 3_000);
         const rivals = list.filter((one) => count(one.source) === count(victim.source));
         if (rivals.some(idle)) expect(idle(victim)).toBe(true);
       }),
