@@ -27,6 +27,7 @@ export type Verdict<S> =
   | { readonly kind: "admit" }
   /** The newcomer may stay, and this one goes for it. */
   | { readonly kind: "replace"; readonly victim: S }
+  /** There is nobody to drop. */
   | { readonly kind: "refuse" };
 
 export interface Arrival<S> {
@@ -41,21 +42,22 @@ export interface Arrival<S> {
 }
 
 /**
- * Who has spoken and comes no further for so long may be dropped for another. A key exchange and a login are a round trip
- * a step, so that an honest client comes further every second, unless somebody has to type a passphrase.
+ * As long as there is room, nobody is dropped who has been at a step for less, milliseconds: clients speak at once, a key
+ * exchange is two round trips, a login may need somebody's finger or passphrase.
  */
-const STALE_MS = 3_000;
-
-/** Who has said nothing for so long will not; all clients speak at once. When there is no room, less will do. */
-const SILENT_MS = 1_000;
+const PATIENCE_MS: Record<Progress, number> = {
+  [PROGRESS.SILENT]: 1_000,
+  [PROGRESS.IDENTIFIED]: 2_000,
+  [PROGRESS.EXCHANGED]: 3_000,
+  [PROGRESS.TRYING]: 20_000,
+};
 
 /**
  * Who is let in when many connect and do not log in. As sshd's MaxStartups, from `begin` on somebody is dropped, with a
- * probability that rises from `rate` percent to 100 at `full`. Other than there it is not the newcomer who is dropped if
- * somebody deserves it more, and nobody is below `full` who does not: of the address with the most connections, who says nothing (the oldest first), and then who
- * comes no further. So nobody keeps others out by just sitting there, whatever the number, not even those who come from
- * the same address; while a crowd of honest clients, who all come further, is let in one after the other. A newcomer has
- * its chance, because clients send their identification at once, and one connection is accepted in each turn of the event loop.
+ * probability that rises from `rate` percent to 100 at `full`. Other than there it is not the newcomer: of the address with
+ * the most connections, and there of the step where most of them are, it is the one that has been there longest. So nobody keeps
+ * others out by sitting there, at whatever step, not even those who come from the same address: they push out each other, and
+ * an honest client passes. It has its chance to speak, because one connection is accepted in each turn of the event loop.
  */
 export function gate<S extends Stranger>({
   strangers,
@@ -65,24 +67,35 @@ export function gate<S extends Stranger>({
   random,
 }: Arrival<S>): Verdict<S> {
   if (random * 100 >= dropRate(strangers.size, startups)) return { kind: "admit" };
-  const counts = new Map([[source, 1]]);
-  for (const one of strangers) counts.set(one.source, (counts.get(one.source) ?? 0) + 1);
-  const most = Math.max(...counts.values());
-  const full = strangers.size >= startups.full;
-  let idle: S | undefined;
-  let active: S | undefined;
+  const sources = new Map([[source, 1]]);
+  for (const one of strangers) sources.set(one.source, (sources.get(one.source) ?? 0) + 1);
+  // Of those who are there: the newcomer may be the only one from its address.
+  let most = 0;
+  for (const one of strangers) most = Math.max(most, sources.get(one.source) ?? 0);
+  const crowd = new Map<Progress, { count: number; oldest: S }>();
   for (const one of strangers) {
-    if (counts.get(one.source) !== most) continue;
-    const patience = one.progress > PROGRESS.SILENT ? STALE_MS : full ? 0 : SILENT_MS;
-    if (now - one.since >= patience) {
-      if (!idle || rank(one, idle) < 0) idle = one;
-    } else if (!active || one.progress < active.progress) active = one;
+    if (sources.get(one.source) !== most) continue;
+    const step = crowd.get(one.progress);
+    if (!step) crowd.set(one.progress, { count: 1, oldest: one });
+    else {
+      step.count += 1;
+      if (one.since < step.oldest.since) step.oldest = one;
+    }
   }
-  if (idle) return { kind: "replace", victim: idle };
-  if (!full) return { kind: "admit" };
-  // Those who come further are let come to their end, unless they are more than their share.
-  if (counts.get(source) === most || !active) return { kind: "refuse" };
-  return { kind: "replace", victim: active };
+  const full = strangers.size >= startups.full;
+  let worst: { count: number; oldest: S } | undefined;
+  for (const step of crowd.values()) {
+    const { progress, since } = step.oldest;
+    if (!full && now - since < PATIENCE_MS[progress]) continue;
+    if (
+      !worst ||
+      step.count > worst.count ||
+      (step.count === worst.count && progress < worst.oldest.progress)
+    )
+      worst = step;
+  }
+  if (worst) return { kind: "replace", victim: worst.oldest };
+  return full ? { kind: "refuse" } : { kind: "admit" };
 }
 
 /** Percent of newcomers for whom somebody is dropped. */
@@ -90,11 +103,6 @@ export function dropRate(strangers: number, { begin, rate, full }: LimitsConfig[
   if (strangers < begin) return 0;
   if (strangers >= full) return 100;
   return rate + ((100 - rate) * (strangers - begin)) / (full - begin);
-}
-
-/** Negative when `a` is to go before `b`. */
-function rank(a: Stranger, b: Stranger): number {
-  return a.progress - b.progress || a.since - b.since;
 }
 
 /**
