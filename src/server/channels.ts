@@ -5,6 +5,7 @@ import { LazysshError } from "../util/errors.ts";
 import { type Channel, type ChannelHost, type ClientSide, openChannel } from "./channel.ts";
 import { type Identity, whoIs } from "./identity.ts";
 import type { Limits } from "./limits.ts";
+import { objectionTo } from "./permissions.ts";
 import { MSG, message, OPEN_FAILURE, ProtocolError, Reader } from "./protocol.ts";
 import { printable, type Refusal, refusal, refusalOf } from "./refusal.ts";
 import { type Destination, openRoute } from "./route.ts";
@@ -24,6 +25,8 @@ export interface ChannelsOptions {
   readonly congested: () => boolean;
   /** Why no channel may be opened any more; undefined as long as they may. */
   readonly refusing: () => string | undefined;
+  /** Why this client would not be let in any more; undefined as long as it would. */
+  readonly expelled: () => string | undefined;
   /** A channel has its machine, or will get none. */
   readonly onRouted: () => void;
 }
@@ -133,6 +136,8 @@ export function createChannels(options: ChannelsOptions): Channels {
   const objection = (client: ClientSide, { target, port }: Destination): Refusal | undefined => {
     const refusing = options.refusing();
     if (refusing !== undefined) return refusal("SHUTTING_DOWN", refusing);
+    const expelled = options.expelled();
+    if (expelled !== undefined) return refusal("NOT_PERMITTED", expelled);
     if (target !== printable(target)) {
       return refusal(
         "UNKNOWN_TARGET",
@@ -142,6 +147,8 @@ export function createChannels(options: ChannelsOptions): Channels {
     if (port === 0 || port > 65_535) {
       return refusal("BAD_REQUEST", `${target}: there is no port ${port}, they are 1 to 65535`);
     }
+    const forbidden = objectionTo(options.identity, { target, port });
+    if (forbidden !== undefined) return refusal("NOT_PERMITTED", forbidden);
     const ports = targets.portsOf(target);
     if (ports && !ports.includes(port)) {
       const those = ports.length === 1 ? `only port ${ports[0]} may` : `these may: ${ports.join(", ")}`;

@@ -5,10 +5,13 @@ import type { Clock } from "../util/clock.ts";
 import { type Deadline, deadline } from "../util/deadline.ts";
 import { formatDuration } from "../util/duration.ts";
 import { LazysshError } from "../util/errors.ts";
+import type { Credential } from "./auth/credential.ts";
+import { whyNoMore } from "./auth/standing.ts";
 import { bootVisibly } from "./boot.ts";
 import { type Channels, createChannels } from "./channels.ts";
 import { excess } from "./excess.ts";
 import { PROGRESS, type Progress } from "./gate.ts";
+import { createHostKeyRotation, PROVE_HOST_KEYS } from "./host-key-rotation.ts";
 import type { HostKeys } from "./host-keys.ts";
 import { type Identity, whoIs } from "./identity.ts";
 import type { Limits } from "./limits.ts";
@@ -16,6 +19,7 @@ import type { Comer } from "./lobby.ts";
 import { createLogin } from "./login.ts";
 import { createOutlet } from "./outlet.ts";
 import type { Offence } from "./penalties.ts";
+import { objectionTo, sees } from "./permissions.ts";
 import { DISCONNECT, type DisconnectCode, MSG, message, type ProtocolError, Reader } from "./protocol.ts";
 import { createPulse } from "./pulse.ts";
 import { printable, refusalOf } from "./refusal.ts";
@@ -57,9 +61,11 @@ export function serveConnection(options: ConnectionOptions): Connection {
   const { socket, clock, limits, events, address, since } = options;
   let { tenant } = options;
   const { connection, client } = tenant;
+  let keysSince = since;
   let channels: Channels | undefined;
   /** Whose key has proved itself. */
   let identity: Identity | undefined;
+  let credential: Credential | undefined;
   /** Of a machine that is booted, or was, during the login: until a channel has it. */
   const left = new AbortController();
   let reserved: Lease | undefined;
@@ -81,6 +87,7 @@ export function serveConnection(options: ConnectionOptions): Connection {
     ready() {
       if (progress < PROGRESS.EXCHANGED) comeFurther(PROGRESS.EXCHANGED);
       exchange[Symbol.dispose]();
+      keysSince = clock.now();
       channels?.resume();
     },
     failed(error: ProtocolError) {
@@ -88,6 +95,7 @@ export function serveConnection(options: ConnectionOptions): Connection {
       finish(error.message);
     },
   });
+  const rotation = createHostKeyRotation(wire, options.hostKeys);
   const login = createLogin({
     wire,
     context: () => ({ ...options.config(), now: clock.now(), address }),
@@ -96,10 +104,12 @@ export function serveConnection(options: ConnectionOptions): Connection {
       if (!outcome.accepted) offence = "failed_logins";
       events.emit({ type: "connection.auth", connection, client, ...outcome });
     },
-    onVerified(verified) {
+    onVerified(verified, shown) {
       identity = verified;
-      const { maxMachines } = verified.permissions;
-      tenant = { ...tenant, user: { name: verified.user, maxMachines, sees: () => true } };
+      credential = shown;
+      const { user: name, permissions } = verified;
+      const { maxMachines } = permissions;
+      tenant = { ...tenant, user: { name, maxMachines, sees: (target) => sees(permissions, target) } };
       grace[Symbol.dispose]();
       const full = options.full();
       if (full !== undefined) end(DISCONNECT.TOO_MANY_CONNECTIONS, full);
@@ -129,15 +139,26 @@ export function serveConnection(options: ConnectionOptions): Connection {
   function startExchange(): void {
     exchanges += 1;
     exchange[Symbol.dispose]();
-    exchange = within(limits.keyExchangeMs, "the key exchange");
+    exchange = within(limits.rekeyingMs, "the key exchange");
   }
 
   function enter(): void {
-    if (ended !== undefined || !identity) return;
+    if (ended !== undefined || !identity || !credential) return;
+    wire.rekeyAfter(limits.rekeyBytes);
+    rotation.announce();
+    const [known, shown] = [identity, credential];
+    /** By which it was let in, and those looked at since. */
+    let good = options.config();
     channels = createChannels({
       ...options,
       wire,
       identity,
+      expelled() {
+        const config = options.config();
+        const why = config === good ? undefined : whyNoMore(known, shown, config);
+        if (why === undefined) good = config;
+        return why;
+      },
       tenant,
       congested: () => outlet.full,
       onRouted: giveReservedBack,
@@ -148,6 +169,8 @@ export function serveConnection(options: ConnectionOptions): Connection {
     try {
       const refusing = options.refusing();
       if (refusing !== undefined) throw new LazysshError("SHUTTING_DOWN", refusing);
+      const forbidden = identity && objectionTo(identity, { target, port: undefined });
+      if (forbidden !== undefined) throw new LazysshError("NOT_PERMITTED", forbidden);
       const { targets } = options;
       reserved = await bootVisibly({ target, tenant, targets, clock, say, signal: left.signal });
       if (ended !== undefined) {
@@ -214,6 +237,10 @@ export function serveConnection(options: ConnectionOptions): Connection {
   function answerGlobal(fields: Reader): void {
     const name = fields.text();
     if (!fields.boolean()) return;
+    if (name === PROVE_HOST_KEYS) {
+      rotation.prove(fields);
+      return;
+    }
     // Sessions are never opened, so that this one is kept by doing nothing.
     const granted = name === "no-more-sessions@openssh.com";
     wire.send(message(granted ? MSG.REQUEST_SUCCESS : MSG.REQUEST_FAILURE));
@@ -309,7 +336,9 @@ export function serveConnection(options: ConnectionOptions): Connection {
       return identity !== undefined;
     },
     pulse() {
-      if (channels && ended === undefined) pulse.beat();
+      if (!channels || ended !== undefined) return;
+      pulse.beat();
+      if (clock.now() - keysSince >= limits.rekeyMs) wire.rekey();
     },
     end,
   };

@@ -8,6 +8,7 @@ import { messageOf } from "../util/errors.ts";
 import { type Connection, serveConnection } from "./connection.ts";
 import { sourceOf } from "./gate.ts";
 import { readHostKeys } from "./host-keys.ts";
+import { HYBRID_KEX, hasHybridKex } from "./hybrid-kex.ts";
 import { type Limits, limitsOf } from "./limits.ts";
 import { createListeners } from "./listeners.ts";
 import { type Comer, createLobby } from "./lobby.ts";
@@ -35,9 +36,12 @@ export interface FrontDoor {
   /**
    * Listens, and resolves to the first address it is bound to.
    *
+   * @param sockets File descriptors of sockets that listen already, to be used instead of the config's address.
    * @throws LazysshError `CONFIG_INVALID` when the address is in use, not allowed or not here.
    */
-  listen(): Promise<{ host: string; port: number }>;
+  listen(sockets?: readonly number[]): Promise<{ host: string; port: number }>;
+  /** Whether new connections can come. */
+  readonly listening: boolean;
   /**
    * Has another config for whoever logs in from now on. Where it listens does not change.
    *
@@ -55,9 +59,12 @@ export function createFrontDoor({ targets, events, clock, ...rest }: FrontDoorOp
   const read = (config: ServerConfig) => ({
     config,
     limits: { ...limitsOf(config.limits), ...rest.limits },
-    hostKeys: readHostKeys(config.hostKeys),
+    hostKeys: readHostKeys(config.hostKeys, clock.now()),
   });
   let current = read(rest.config);
+  const warn = (): void => {
+    for (const reason of current.hostKeys.warnings) events.emit({ type: "server.warning", reason });
+  };
   const connections = new Set<Connection>();
   /** Those of them that have logged in. */
   const members = new Set<Connection>();
@@ -180,19 +187,29 @@ export function createFrontDoor({ targets, events, clock, ...rest }: FrontDoorOp
     get connections() {
       return connections.size + lobby.size;
     },
-    async listen() {
+    get listening() {
+      return listeners.listening;
+    },
+    async listen(sockets) {
       await wireReady;
       if (!hasNativeCiphers) {
         const reason =
           "ssh2's native ciphers are missing, every byte costs a third more CPU: run `npm rebuild ssh2` with a C++ compiler";
         events.emit({ type: "server.warning", reason });
       }
-      const address = await listeners.listen(current.config.listen);
+      if (!hasHybridKex) {
+        const here = `this is Node ${process.versions.node} with OpenSSL ${process.versions.openssl}`;
+        const reason = `no post-quantum key exchange (${HYBRID_KEX}), which a current ssh warns about: Node 24.7 or later with OpenSSL 3.5 brings it, ${here}`;
+        events.emit({ type: "server.notice", reason });
+      }
+      warn();
+      const address = await listeners.listen(current.config.listen, sockets);
       beat().catch(() => undefined);
       return address;
     },
     reload(config) {
       current = read(config);
+      warn();
     },
     refuseNew,
     close: () => (closing ??= close()),

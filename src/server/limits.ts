@@ -4,8 +4,10 @@ import { DEFAULT_LIMITS_CONFIG, type LimitsConfig } from "../config/access.ts";
 export interface Limits {
   /** From the TCP connection to an accepted login. Default 30 s. */
   readonly loginGraceMs: number;
-  /** From the first message of a key exchange to the last, the first one included. Default 20 s. */
+  /** For the first key exchange, from the TCP connection on. Default 20 s. */
   readonly keyExchangeMs: number;
+  /** For a later one, which on a slow line waits behind all the data that is under way. Default 2 min. */
+  readonly rekeyingMs: number;
   /** Login requests that may fail, `none` included, before the connection is ended. Default 6. */
   readonly authTries: number;
   /** Connections that have not logged in: see LimitsConfig. */
@@ -42,6 +44,7 @@ export function limitsOf({ clientTimeoutMs, ...config }: LimitsConfig): Limits {
     ...config,
     penalties: true,
     keyExchangeMs: 20_000,
+    rekeyingMs: 120_000,
     window: 2 * 1024 * 1024,
     keepaliveMs: clientTimeoutMs / 4,
     // A beat, a third of the above, may pass before it is noticed.

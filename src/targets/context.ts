@@ -32,6 +32,8 @@ export interface MachineContext {
   readonly group: string | undefined;
   /** What was learnt of the target's starts by all servers of the group. */
   readonly memory: { generation: number };
+  /** The cloud, account and region: where it is the same, the same machines are seen. */
+  readonly place: string;
   /** Has a machine ended that is not to be used. */
   readonly discard: (found: Found) => void;
   /** Aborts when the program gives up waiting for machines to stop. */

@@ -1,20 +1,17 @@
-import type { Config, TargetConfig } from "../config/index.ts";
 import type { EventStream } from "../observe/index.ts";
 import type { Clock } from "../util/clock.ts";
 import { LazysshError } from "../util/errors.ts";
 import type { ByHand, HoldOptions, TargetStatus } from "./by-hand.ts";
 import type { MachineContext } from "./context.ts";
+import type { Definitions } from "./definitions.ts";
 import type { Lease, Targets } from "./lease.ts";
 import type { MachineDriver } from "./life/machine.ts";
 
 export interface ControlsOptions {
-  readonly config: Config;
+  readonly definitions: Definitions;
   readonly clock: Clock;
   readonly events: EventStream;
-  readonly contexts: ReadonlyMap<string, MachineContext>;
   readonly acquire: Targets["acquire"];
-  /** @throws LazysshError `UNKNOWN_TARGET`. */
-  readonly assertKnown: (target: string) => void;
   readonly machinesOf: (target: string) => readonly MachineDriver[];
 }
 
@@ -26,11 +23,19 @@ interface Hold {
 
 /** The fleet in the hands of a person. */
 export function createControls(options: ControlsOptions): ByHand {
-  const { config, clock, events, contexts, acquire, assertKnown, machinesOf } = options;
+  const { definitions, clock, events, acquire, machinesOf } = options;
+  const { contexts, removed } = definitions;
   const holds = new Map<string, Hold>();
 
-  const contextOf = (name: string): MachineContext => {
-    assertKnown(name);
+  /** A target that is not configured any more, and still has a machine. */
+  const remains = (name: string): boolean => removed.has(name) && machinesOf(name).some(({ idle }) => !idle);
+
+  const assertKnown = (name: string): void => {
+    if (!definitions.names.includes(name) && !remains(name)) throw definitions.unknown(name);
+  };
+
+  const contextToHold = (name: string): MachineContext => {
+    if (!definitions.names.includes(name)) throw definitions.unknown(name);
     const context = contexts.get(name);
     if (context?.target.shared) return context;
     const why = context
@@ -74,24 +79,24 @@ export function createControls(options: ControlsOptions): ByHand {
     }
   };
 
-  const statusOf = (target: TargetConfig): TargetStatus => {
-    const context = contexts.get(target.name);
+  const statusOf = (name: string): TargetStatus => {
+    const context = contexts.get(name) ?? removed.get(name);
     return {
-      name: target.name,
-      type: target.type,
+      name,
+      type: context?.provider.type ?? "forward",
       summary: context?.provider.summary,
-      machines: machinesOf(target.name).flatMap((machine) => machine.status ?? []),
-      usedTodayMs: context?.meter.usedToday(target.name, clock.now()) ?? 0,
+      machines: machinesOf(name).flatMap((machine) => machine.status ?? []),
+      usedTodayMs: context?.meter.usedToday(name, clock.now()) ?? 0,
       budgetMsPerDay: context?.target.budgetMsPerDay,
       hourlyPrice: context?.target.hourlyPrice,
     };
   };
 
   return {
-    status: () => config.targets.map(statusOf),
+    status: () => [...definitions.names, ...[...removed.keys()].filter(remains)].map(statusOf),
 
     async hold(name, holding) {
-      const { lifted } = contextOf(name);
+      const { lifted } = contextToHold(name);
       if (holding.lift) lifted.lift(clock.now());
       let hold = holds.get(name);
       if (!hold) {
@@ -116,7 +121,7 @@ export function createControls(options: ControlsOptions): ByHand {
 
     async volumes(name, signal) {
       assertKnown(name);
-      return (await contexts.get(name)?.provider.volumes(signal)) ?? [];
+      return (await (contexts.get(name) ?? removed.get(name))?.provider.volumes(signal)) ?? [];
     },
   };
 }

@@ -6,10 +6,10 @@ import type { Clock } from "../util/clock.ts";
 import { deadline, unlessAborted } from "../util/deadline.ts";
 import { formatDuration } from "../util/duration.ts";
 import { LazysshError } from "../util/errors.ts";
-import { nearest } from "../util/nearest.ts";
 import type { ByHand } from "./by-hand.ts";
 import type { Found, MachineContext } from "./context.ts";
 import { createControls } from "./controls.ts";
+import { createDefinitions } from "./definitions.ts";
 import type { Remote } from "./end/remote.ts";
 import type { Journal } from "./found/journal.ts";
 import { createSurvey } from "./found/survey.ts";
@@ -29,12 +29,17 @@ export interface FleetOptions {
   readonly meter: Meter;
   /** Id of this server, kept across restarts. */
   readonly server: string;
-  /** Makes the provider of a target; called once for each. */
+  /** Makes the provider of a target; called once for each definition. */
   readonly provider: (target: MachineTargetConfig) => Provider;
 }
 
 /** All machines of a configuration. */
 export interface Fleet extends Targets, ByHand {
+  /**
+   * Takes another configuration. What it says counts for machines that are not ordered yet. Those there are go on as they were ordered, as
+   * long as a lease keeps them; new leases of the target join them, so that none is started beside them. `server.group` stays as it was.
+   */
+  reconfigure(config: Config): void;
   /** Begins to take up what earlier runs left behind. Call before the first `acquire`. */
   recover(): Promise<void>;
   /** Ids of the machines that may be running now. */
@@ -45,36 +50,40 @@ export interface Fleet extends Targets, ByHand {
   abandon(): void;
 }
 
-export function createFleet({ config, provider, ...rest }: FleetOptions): Fleet {
+export function createFleet({ config: first, provider, ...rest }: FleetOptions): Fleet {
   const { clock, events, journal } = rest;
   const abandoned = new AbortController();
   setMaxListeners(0, abandoned.signal); // each machine that is being stopped listens
-  const contexts = new Map<string, MachineContext>();
-  const contextOf = (target: MachineTargetConfig): MachineContext => {
+  const contextOf = (target: MachineTargetConfig, before?: MachineContext): MachineContext => {
     const context: MachineContext = {
       ...rest,
       target,
       provider: provider(target),
-      lifted: new Lifted(),
-      group: config.server.group,
-      memory: { generation: 0 },
+      lifted: before?.lifted ?? new Lifted(),
+      group: first.server.group,
+      memory: before?.memory ?? { generation: 0 },
+      place: placeOf(target),
       discard: (found) => take(found.token, MachineDriver.leftover(context, found, true)),
       signal: abandoned.signal,
     };
     return context;
   };
-  const fixed = new Map<string, string>();
-  for (const target of config.targets) {
-    if (target.type === "forward") fixed.set(target.name, target.to);
-    else contexts.set(target.name, contextOf(target));
-  }
-  const names = config.targets.map((target) => target.name);
   /** By target for shared machines, by target and connection for the others. */
   const machines = new Map<string, MachineDriver>();
+  const definitions = createDefinitions({
+    config: first,
+    contextOf,
+    sharedNow: (name) => machinesOf(name).find((machine) => !machine.idle)?.shared,
+  });
+  const { contexts } = definitions;
   const refusing = new AbortController();
   setMaxListeners(0, refusing.signal);
   let closed: LazysshError | undefined;
   let closing: Promise<void> | undefined;
+
+  function machinesOf(target: string): MachineDriver[] {
+    return [...machines.values()].filter((machine) => machine.target === target);
+  }
 
   const keep = (key: string, machine: MachineDriver): void => {
     machines.set(key, machine);
@@ -82,9 +91,6 @@ export function createFleet({ config, provider, ...rest }: FleetOptions): Fleet 
       if (machines.get(key) === machine) machines.delete(key);
     });
   };
-
-  const machinesOf = (target: string): MachineDriver[] =>
-    [...machines.values()].filter((machine) => machine.target === target);
 
   /** Machines that exist, or are about to. */
   const count = (target?: string): number =>
@@ -99,7 +105,7 @@ export function createFleet({ config, provider, ...rest }: FleetOptions): Fleet 
       assertWithinLimits(
         context,
         { ofTarget: count(target.name), ofAll: count() },
-        config.server.maxMachines,
+        definitions.config.server.maxMachines,
       );
       context.lifted.machine = false;
     }
@@ -113,8 +119,12 @@ export function createFleet({ config, provider, ...rest }: FleetOptions): Fleet 
 
   const take = (key: string, machine: MachineDriver): void => {
     keep(key, machine);
+    redefine(machine);
     if (closed) void machine.close(closed);
   };
+
+  const redefine = (machine: MachineDriver): void =>
+    machine.redefine(contexts.get(machine.target), definitions.unknown(machine.target));
 
   const end = (context: MachineContext, found: Found): void => {
     const { name, shared } = context.target;
@@ -160,32 +170,37 @@ export function createFleet({ config, provider, ...rest }: FleetOptions): Fleet 
   const acquire = async (name: string, tenant: Tenant, signal: AbortSignal): Promise<Lease> => {
     signal.throwIfAborted();
     if (closed) throw closed;
-    const to = fixed.get(name);
-    if (to !== undefined) return fixedLease(to);
-    const context = contexts.get(name);
-    if (!context) throw unknownTarget(name, names);
-    await surveyed(context, signal);
-    if (closed) throw closed; // meanwhile
-    return machineOf(context, tenant).acquire(tenant, signal);
+    for (;;) {
+      const to = definitions.fixed(name);
+      if (to !== undefined) return fixedLease(to);
+      const context = definitions.latest(name);
+      if (!context) throw definitions.unknown(name);
+      await surveyed(context, signal);
+      if (closed) throw closed; // meanwhile
+      if (definitions.latest(name) === context) return machineOf(context, tenant).acquire(tenant, signal);
+    }
   };
 
-  const controls = createControls({
-    config,
-    clock,
-    events,
-    contexts,
-    acquire,
-    machinesOf,
-    assertKnown(name) {
-      if (!names.includes(name)) throw unknownTarget(name, names);
-    },
-  });
+  const controls = createControls({ definitions, clock, events, acquire, machinesOf });
+
+  const reconfigure = (config: Config): void => {
+    const past = definitions.replace(config);
+    for (const [key, machine] of machines) {
+      // One that is not there has nothing but the memory of failed starts, of another definition.
+      if (machine.idle && past.some(({ target }) => target.name === machine.target)) machines.delete(key);
+      else redefine(machine);
+    }
+    survey.redefined(past);
+  };
 
   return {
     ...controls,
-    names,
-    portsOf: (name) => config.targets.find((target) => target.name === name)?.ports,
+    get names() {
+      return definitions.names;
+    },
+    portsOf: (name) => definitions.config.targets.find((target) => target.name === name)?.ports,
     acquire,
+    reconfigure,
 
     recover: () => survey.begin(),
 
@@ -221,10 +236,7 @@ function fixedLease(host: string): Lease {
   };
 }
 
-function unknownTarget(name: string, names: readonly string[]): LazysshError {
-  const shown = name.length > 64 ? `${name.slice(0, 64)}…` : name;
-  const near = nearest(name, names);
-  const hint = near !== undefined ? `did you mean "${near}"? ` : "";
-  const known = names.length === 0 ? "no targets are configured" : `targets are: ${names.join(", ")}`;
-  return new LazysshError("UNKNOWN_TARGET", `there is no target "${shown}": ${hint}${known}`);
+/** What two definitions have in common that see the same machines. */
+function placeOf({ type, region, profile, endpoint }: MachineTargetConfig): string {
+  return JSON.stringify([type, region, profile, endpoint]);
 }

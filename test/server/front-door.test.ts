@@ -97,18 +97,14 @@ describe("a plain OpenSSH client", () => {
     expect(sha256(result.stdout)).toBe(sha256(sent));
   });
 
-  test.each([
-    "curve25519-sha256",
-    "curve25519-sha256@libssh.org",
-    "ecdh-sha2-nistp256",
-    "ecdh-sha2-nistp521",
-    "diffie-hellman-group16-sha512",
-    "diffie-hellman-group14-sha256",
-  ])("may choose the key exchange %s", async (kex) => {
-    serve = echo;
-    const result = await ssh(["-o", `KexAlgorithms=${kex}`, ...tunnel()], { input: "hello" });
-    expect(result.stdout.toString()).toBe("hello");
-  });
+  test.each(["curve25519-sha256", "curve25519-sha256@libssh.org", "diffie-hellman-group16-sha512"])(
+    "may choose the key exchange %s",
+    async (kex) => {
+      serve = echo;
+      const result = await ssh(["-o", `KexAlgorithms=${kex}`, ...tunnel()], { input: "hello" });
+      expect(result.stdout.toString()).toBe("hello");
+    },
+  );
 
   test("is offered nothing with SHA-1, no group exchange and no compression", async () => {
     for (const weak of [

@@ -19,6 +19,7 @@ beforeAll(async () => {
     limits: {
       loginGraceMs: 1_500,
       keyExchangeMs: 1_000,
+      rekeyingMs: 1_000,
       startups: { begin: 60, rate: 100, full: 60 },
       penalties: false,
     },

@@ -88,7 +88,17 @@ function decodeServer(
   if (first) {
     decoder.labels(first, []);
     const section = decoder.decode(first, serverTable);
-    return section && serverConfig(section);
+    const targets = blocks
+      .filter(({ type }) => type === "target")
+      .flatMap(({ labels }) => labels.slice(0, 1));
+    return (
+      section &&
+      serverConfig(
+        section,
+        targets.map(({ value }) => value),
+        decoder,
+      )
+    );
   }
   if (!isBroken) {
     const detail =

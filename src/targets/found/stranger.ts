@@ -11,7 +11,8 @@ export function strangerContext(context: MachineContext, target: string): Machin
     target: {
       ...context.target,
       name: target,
-      shared: false,
+      // Other servers of the group may use it still, and who puts the target back meanwhile waits for its end.
+      shared: true,
       stopMode: "terminate",
       beforeStop: undefined,
     },

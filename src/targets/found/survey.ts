@@ -27,6 +27,8 @@ export interface Survey {
   begin(): Promise<void>;
   /** Resolves once the machines of a target that earlier runs left are taken up; the first call looks. */
   of(context: MachineContext): Promise<void>;
+  /** The targets are defined anew, and `past` are not what they were any more. What runs where only those were looked for is still compared. */
+  redefined(past: readonly MachineContext[]): void;
   /** Resolves when what the journal named has been taken up. Where it names nothing, nobody waits for the cloud. */
   settled(): Promise<void>;
   /** What the journal names and nobody has taken up yet, for people. */
@@ -49,7 +51,9 @@ export function createSurvey(options: SurveyOptions): Survey {
   const left = new Map<string, LaunchRecord>();
   /** What they left at rest: by token, the target. */
   const atRest = new Map<string, string>();
-  const surveys = new Map<string, Promise<void>>();
+  const surveys = new Map<string, { readonly context: MachineContext; readonly done: Promise<void> }>();
+  /** By place: where targets were that are defined otherwise now, or not at all. */
+  const past = new Map<string, MachineContext>();
   let suspects = new Set<string>();
   let sweeping = false;
 
@@ -132,7 +136,7 @@ export function createSurvey(options: SurveyOptions): Survey {
     for (;;) {
       await clock.sleep(SWEEP_MS, signal);
       const unknown = new Set<string>();
-      for (const context of contexts.values()) {
+      for (const context of everywhere()) {
         const machines = await context.provider.list(signal).catch((cause: unknown) => {
           const error = asLazysshError(cause);
           events.emit({ type: "server.warning", reason: `cannot compare what runs: ${error.message}` });
@@ -150,6 +154,11 @@ export function createSurvey(options: SurveyOptions): Survey {
     }
   };
 
+  const everywhere = (): MachineContext[] => {
+    const now = [...contexts.values()];
+    return [...now, ...[...past.values()].filter(({ place }) => now.every((other) => other.place !== place))];
+  };
+
   /** A machine with our mark that nobody looks after, whichever target it was of. */
   const endStray = (context: MachineContext, { id, token, target }: Machine): void => {
     events.emit({
@@ -158,18 +167,23 @@ export function createSurvey(options: SurveyOptions): Survey {
     });
     const own = target === undefined ? undefined : contexts.get(target);
     if (token !== undefined) left.delete(token);
-    end(own ?? strangerContext(context, target ?? "?"), { token: token ?? id, machine: id });
+    // A target that has moved does not see, where it is now, what it has left where it was.
+    const near = own?.place === context.place ? own : strangerContext(context, target ?? "?");
+    end(near, { token: token ?? id, machine: id });
   };
 
   const of = (context: MachineContext): Promise<void> => {
     const { name } = context.target;
-    let survey = surveys.get(name);
-    if (!survey) {
-      survey = look(context);
-      surveys.set(name, survey);
-      survey.catch(() => surveys.delete(name)); // the next one who needs it asks again
-    }
-    return survey;
+    const last = surveys.get(name);
+    if (last?.context === context) return last.done;
+    // What was left is looked for where it was ordered, before the target is used as it is defined now.
+    const before = last?.done.catch(() => undefined) ?? Promise.resolve();
+    const done = before.then(() => look(context));
+    surveys.set(name, { context, done });
+    done.catch(() => {
+      if (surveys.get(name)?.done === done) surveys.delete(name); // the next one who needs it asks again
+    });
+    return done;
   };
 
   const begin = (context: MachineContext): void => {
@@ -206,9 +220,18 @@ export function createSurvey(options: SurveyOptions): Survey {
         }
       }
     },
+    redefined(contextsOfThePast) {
+      for (const context of contextsOfThePast)
+        if (surveys.has(context.target.name)) past.set(context.place, context);
+      // Of what was left of targets that were not configured, some may be now.
+      const owed = new Set([...left.values()].map(({ target }) => target));
+      for (const [name, context] of contexts) {
+        if (!surveys.has(name) && (owed.has(name) || context.group !== undefined)) begin(context);
+      }
+    },
     async settled() {
       const owed = new Set([...left.values()].map(({ target }) => target));
-      await Promise.allSettled([...owed].map((target) => surveys.get(target)));
+      await Promise.allSettled([...owed].map((target) => surveys.get(target)?.done));
     },
     open: () => [...left.values()].map(nameOf),
   };

@@ -17,18 +17,20 @@ import {
   newMachine,
   type UntimedEvent,
 } from "./state.ts";
-import { stageOf, whyNothingStarts } from "./telling.ts";
+import { isWithoutMachineToCome, stageOf, whyNothingStarts } from "./telling.ts";
 import { Tenancy } from "./tenancy.ts";
 import { transition } from "./transition.ts";
 
-/** A machine of one connection is of no use to another, so it does not wait for one. */
-function policyOf({ shared, lingerMs }: MachineContext["target"]): LifecyclePolicy {
-  return { lingerMs: shared ? lingerMs : 0 };
+/** A machine of one connection is of no use to another, so it does not wait for one; nor does that of a target that is gone. */
+function policyOf(target: MachineContext["target"] | undefined): LifecyclePolicy {
+  return { lingerMs: target?.shared ? target.lingerMs : 0 };
 }
 
 /** Drives one machine: takes events, asks `transition` what follows, and has it done. It decides nothing itself. */
 export class MachineDriver {
-  readonly #context: MachineContext;
+  /** That of the machine there is; the next one has the target's as it is then. */
+  #context: MachineContext;
+  #latest: MachineContext | undefined;
   #model: MachineModel = newMachine;
   #launch: Launch | undefined;
   readonly #tenancy = new Tenancy();
@@ -39,6 +41,7 @@ export class MachineDriver {
 
   constructor(context: MachineContext) {
     this.#context = context;
+    this.#latest = context;
     this.#since = context.clock.now();
   }
 
@@ -78,6 +81,27 @@ export class MachineDriver {
 
   get target(): string {
     return this.#context.target.name;
+  }
+
+  /**
+   * Its target has another definition, or, when undefined, is not configured any more. The machine that there is goes on as it was
+   * ordered, for those who have it; the next one is as the definition says, and of a target that is gone there is no next one.
+   */
+  redefine(latest: MachineContext | undefined, gone: LazysshError): void {
+    if (latest === this.#latest) return;
+    this.#latest = latest;
+    const { state } = this.#model;
+    if (latest) {
+      // Nothing exists yet, so that it can begin anew.
+      if (state.kind === "preparing") this.#dispatch({ type: "missed", launch: state.launch });
+      return;
+    }
+    if (state.kind === "lingering") this.#dispatch({ type: "lingered", launch: state.launch });
+    if (isWithoutMachineToCome(state)) for (const id of this.#waiting()) this.#turnAway(id, gone);
+  }
+
+  get shared(): boolean {
+    return this.#context.target.shared;
   }
 
   /** The machine that is being ended, by its id or, while there is none, in words. */
@@ -164,7 +188,14 @@ export class MachineDriver {
     await clock.sleep(target.bootTimeoutMs, answered).catch(() => undefined);
     if (answered.aborted || this.#model.leases.get(lease) !== "waiting") return;
     const why = whyNothingStarts(this.#model.state, this.#launch, target);
-    if (!why) return;
+    if (why) this.#turnAway(lease, why);
+  }
+
+  #waiting(): LeaseId[] {
+    return [...this.#model.leases].flatMap(([id, status]) => (status === "waiting" ? [id] : []));
+  }
+
+  #turnAway(lease: LeaseId, why: LazysshError): void {
     this.#tenancy.refuse(lease, why);
     this.#dispatch({ type: "release", lease });
   }
@@ -191,10 +222,9 @@ export class MachineDriver {
   }
 
   #dispatch(event: UntimedEvent): void {
-    const { target, clock } = this.#context;
     const before = this.#model;
-    const timed = { ...event, at: clock.now() } as MachineEvent;
-    const { model, effects } = transition(before, timed, policyOf(target));
+    const timed = { ...event, at: this.#context.clock.now() } as MachineEvent;
+    const { model, effects } = transition(before, timed, policyOf(this.#latest?.target));
     this.#model = model;
     if (before.state.kind !== model.state.kind) this.#since = timed.at;
     const bad = "error" in event && event.type !== "close" && event.type !== "unfit";
@@ -228,6 +258,7 @@ export class MachineDriver {
         );
         return;
       case "prepare":
+        this.#context = this.#latest ?? this.#context;
         this.#launch = this.#newLaunch(effect.launch, `lazyssh-${randomUUID()}`, undefined, false);
         this.#launch.perform(effect);
         return;

@@ -1,0 +1,84 @@
+import { createHash, randomBytes } from "node:crypto";
+import { afterAll, beforeAll, describe, expect } from "vitest";
+import { type Command, type Machine, type SshClient, sshClients } from "../harness/clients.ts";
+import { type JumpHost, startJumpHost } from "../harness/jump-host.ts";
+import { requires } from "../harness/requires.ts";
+import { type SshResult, startSsh } from "../harness/ssh.ts";
+import { type SshTarget, sshTarget } from "../harness/ssh-target.ts";
+import { tcpTarget } from "../harness/tcp.ts";
+
+const sha256 = (bytes: Buffer): string => createHash("sha256").update(bytes).digest("hex");
+
+/** Clients that start beside many others take their time. */
+const DEADLINE_MS = 60_000;
+
+const runs = ({ program, args, home }: Command, input = ""): Promise<SshResult> =>
+  startSsh(args, { program, home, input, deadlineMs: DEADLINE_MS }).result;
+
+/** 20 MB there and back, at the same time. */
+async function echoes(client: SshClient, jump: JumpHost): Promise<void> {
+  const arrived: Buffer[] = [];
+  await using target = await tcpTarget((socket) => {
+    socket.on("data", (chunk: Buffer) => arrived.push(chunk));
+    socket.pipe(socket);
+  });
+  const sent = randomBytes(20_000_000);
+  const { program, args, home } = await client.pipe(jump, "archiver", target.port);
+  const running = startSsh(args, { program, home, deadlineMs: DEADLINE_MS });
+  running.child.stdin?.write(sent);
+  let got = 0;
+  running.child.stdout?.on("data", (chunk: Buffer) => {
+    got += chunk.length;
+    // Some clients end at the end of their input, whatever is still to come.
+    if (got === sent.length) running.child.stdin?.end();
+  });
+  const { stdout, stderr } = await running.result;
+  expect([sha256(Buffer.concat(arrived)), sha256(stdout)], stderr).toEqual([sha256(sent), sha256(sent)]);
+}
+
+describe.each(["ed25519", "ecdsa", "rsa"] as const)(
+  "with keys of type %s, the host's and the client's",
+  (type) => {
+    let jump: JumpHost;
+    let behind: SshTarget;
+    let machine: Machine;
+    beforeAll(async () => {
+      jump = await startJumpHost({ hostKeyType: type, clientKeyType: type });
+      const hostKey = await jump.folder.key("machine");
+      const userKey = await jump.folder.key("user");
+      behind = await sshTarget(hostKey, userKey);
+      machine = { hostKey, userKey, port: behind.port };
+      await jump.folder.known("archiver", machine.port, hostKey);
+    }, 60_000);
+    afterAll(async () => {
+      await behind[Symbol.asyncDispose]();
+      await jump[Symbol.asyncDispose]();
+    });
+
+    describe.each(sshClients)("$name", (client) => {
+      const itWith = requires(...client.needs);
+
+      itWith("has 20 MB go both ways", () => echoes(client, jump), 2 * DEADLINE_MS);
+
+      itWith(
+        "logs in to a machine behind",
+        async () => {
+          const result = await runs(await client.run(jump, machine, "uname -a"));
+          expect(result.stdout.toString(), result.stderr).toBe("uname -a\n");
+        },
+        DEADLINE_MS,
+      );
+
+      itWith(
+        "shows why a target is refused",
+        async () => {
+          const result = await runs(await client.pipe(jump, "archivr", 22));
+          const reason = 'there is no target "archivr": did you mean "archiver"? targets are: archiver';
+          expect(result.stderr).toBe(client.refusal(reason).replace("PORT", String(jump.port)));
+          expect(result.stdout.toString()).toBe("");
+        },
+        DEADLINE_MS,
+      );
+    });
+  },
+);

@@ -1,0 +1,159 @@
+import { execFile } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
+import { promisify } from "node:util";
+import { MSG, message } from "../../src/server/protocol.ts";
+import { systemClock } from "../../src/util/clock.ts";
+import { type JumpHost, startJumpHost } from "../harness/jump-host.ts";
+import type { LogLine } from "../harness/program.ts";
+import { rawClient } from "../harness/raw-client.ts";
+import type { KeyFiles } from "../harness/ssh.ts";
+import { type TcpTarget, tcpTarget } from "../harness/tcp.ts";
+import { eventually } from "../harness/world.ts";
+import type { Stage } from "./player.ts";
+import type { KeyName, PortName } from "./steps.ts";
+
+/** The built program, with targets behind it, watched. */
+export interface Victim extends AsyncDisposable {
+  readonly stage: Stage;
+  /** What must not happen, as far as it shows in the log: read it after {@link Victim.settled}. */
+  readonly problems: readonly string[];
+  /** Why connections ended, and channels were refused, by how often. */
+  readonly reasons: ReadonlyMap<string, number>;
+  /** How the program ended, if it has. */
+  readonly ended: string | undefined;
+  /** Bytes of memory and number of files. */
+  usage(): Usage;
+  /** A client that does all as it should gets through. @throws Error when it does not in time. */
+  serves(): Promise<void>;
+  /** Resolves when all connections are gone. @throws Error when they do not in time. */
+  settled(): Promise<void>;
+}
+
+export interface Usage {
+  readonly rss: number;
+  readonly files: number;
+}
+
+/** For a good client among bad ones, on a machine that does much else. */
+const SERVED_MS = 10_000;
+const SETTLED_MS = 30_000;
+
+/** What the front door may say of clients like these. */
+const FORESEEN: readonly string[] = ["connections.refused", "source.refused"];
+
+export async function startVictim(): Promise<Victim> {
+  const problems: string[] = [];
+  const reasons = new Map<string, number>();
+  let open = 0;
+  const count = (what: string): void => void reasons.set(what, (reasons.get(what) ?? 0) + 1);
+  const onLine = (text: string, line: LogLine | undefined): void => {
+    if (!line) problems.push(`on standard error: ${text}`);
+    else if (line.msg === "connection.open") open += 1;
+    else if (line.msg === "connection.close") {
+      open -= 1;
+      count(`closed: ${line.reason}`);
+    } else if (line.msg === "channel.open" || line.msg === "channel.close") count(line.msg);
+    else if (line.msg === "connection.auth") count(line.accepted ? "logged in" : "not logged in");
+    else if (line.msg === "channel.refused") count(`refused: ${line.code}`);
+    else if (FORESEEN.includes(line.msg)) count(line.msg);
+    else if (line.level !== "info" || "err" in line) problems.push(text);
+    if (line?.code === "INTERNAL") problems.push(text);
+  };
+  const jump = await startJumpHost({ keep: 200, onLine });
+  const targets = await startTargets();
+  const stage = await setStage(jump, targets);
+  const { pid } = jump.program.process;
+  const ended = (): string | undefined => {
+    const { exitCode, signalCode } = jump.program.process;
+    const how = signalCode ?? exitCode;
+    return how === null ? undefined : `the program has ended with ${how}`;
+  };
+
+  const served = async (): Promise<void> => {
+    await using client = await rawClient(jump.port);
+    await client.login(jump.clientKey);
+    const { id } = await client.open("archiver", stage.ports.echo);
+    client.send(message(MSG.CHANNEL_DATA, id, "hello"));
+    const answer = await client.next(MSG.CHANNEL_DATA);
+    answer.uint32();
+    if (answer.text() !== "hello") throw new Error("the target's answer is another");
+  };
+
+  return {
+    stage,
+    problems,
+    reasons,
+    get ended() {
+      return ended();
+    },
+    usage: () => ({
+      rss: Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) * 1024,
+      files: readdirSync(`/proc/${pid}/fd`).length,
+    }),
+    serves: async () => {
+      const over = new AbortController();
+      const late = systemClock.sleep(SERVED_MS, over.signal).then(() => {
+        throw new Error(`a good client did not get through in ${SERVED_MS} ms`);
+      });
+      late.catch(() => undefined);
+      try {
+        await Promise.race([served(), late]);
+      } finally {
+        over.abort();
+      }
+    },
+    settled: () =>
+      eventually("the end of all connections", () => open === 0 || ended() !== undefined, SETTLED_MS).then(
+        () => undefined,
+      ),
+    async [Symbol.asyncDispose]() {
+      await jump[Symbol.asyncDispose]();
+      for (const target of Object.values(targets)) await target[Symbol.asyncDispose]();
+    },
+  };
+}
+
+type Targets = Readonly<Record<Exclude<PortName, "closed">, TcpTarget>>;
+
+async function startTargets(): Promise<Targets> {
+  return {
+    echo: await tcpTarget((socket) => void socket.pipe(socket)),
+    sink: await tcpTarget((socket) => void socket.resume().on("end", () => socket.end())),
+    source: await tcpTarget((socket) => void socket.resume().write(Buffer.alloc(1024 * 1024))),
+    stuck: await tcpTarget((socket) => void socket.pause()),
+    bye: await tcpTarget((socket) => void socket.resume().end("bye")),
+    slam: await tcpTarget((socket) => void socket.resetAndDestroy()),
+  };
+}
+
+async function setStage({ folder, port, clientKey, hostKey }: JumpHost, targets: Targets): Promise<Stage> {
+  const other = await folder.key("other");
+  const ecdsa = await folder.key("ecdsa", "ecdsa");
+  const rsa = await folder.key("rsa", "rsa");
+  const ca = await folder.key("ca");
+  const blobs: Record<KeyName, Buffer> = {
+    client: clientKey.blob,
+    other: other.blob,
+    ecdsa: ecdsa.blob,
+    rsa: rsa.blob,
+    cert: await certificate(ca, other, []),
+    hostcert: await certificate(ca, other, ["-h"]),
+    host: hostKey.blob,
+  };
+  const ports = Object.entries(targets).map(([name, target]) => [name, target.port]);
+  return {
+    port,
+    keys: { client: clientKey, other, ecdsa, rsa },
+    blobs,
+    // Nothing listens there: the port of discard is nobody's on a machine of today.
+    ports: { ...(Object.fromEntries(ports) as Record<keyof Targets, number>), closed: 9 },
+  };
+}
+
+/** For a user, or with `-h` a host, of the name `jump`. */
+async function certificate(ca: KeyFiles, key: KeyFiles, options: readonly string[]): Promise<Buffer> {
+  const what = ["-q", ...options, "-s", ca.path, "-I", "fuzz", "-n", "jump", "-V", "-1h:+52w"];
+  await promisify(execFile)("ssh-keygen", [...what, `${key.path}.pub`]);
+  const line = readFileSync(`${key.path}-cert.pub`, "utf8");
+  return Buffer.from(line.split(" ")[1] ?? "", "base64");
+}
