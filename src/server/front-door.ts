@@ -54,6 +54,9 @@ export interface FrontDoor {
   close(): Promise<void>;
 }
 
+/** That connections cannot be accepted is said so often. */
+const TROUBLE_MS = 60_000;
+
 /** @throws LazysshError `CONFIG_INVALID` when the host key cannot be used. */
 export function createFrontDoor({ targets, events, clock, ...rest }: FrontDoorOptions): FrontDoor {
   const read = (config: ServerConfig) => ({
@@ -70,6 +73,7 @@ export function createFrontDoor({ targets, events, clock, ...rest }: FrontDoorOp
   const members = new Set<Connection>();
   const stopped = new AbortController();
   let refusing: string | undefined;
+  let troubleAt = Number.NEGATIVE_INFINITY;
   let closing: Promise<void> | undefined;
   let onEmpty: () => void = () => undefined;
   const onLeft = (): void => {
@@ -149,11 +153,12 @@ export function createFrontDoor({ targets, events, clock, ...rest }: FrontDoorOp
 
   const listeners = createListeners({
     accept,
-    onError: (error) =>
-      events.emit({
-        type: "server.warning",
-        reason: `a connection could not be accepted: ${messageOf(error)}`,
-      }),
+    onError(error) {
+      // There may be thousands, all for the same reason.
+      if (clock.now() - troubleAt < TROUBLE_MS) return;
+      troubleAt = clock.now();
+      events.emit({ type: "server.warning", reason: cannotAccept(error) });
+    },
   });
 
   const beat = async (): Promise<void> => {
@@ -214,4 +219,12 @@ export function createFrontDoor({ targets, events, clock, ...rest }: FrontDoorOp
     refuseNew,
     close: () => (closing ??= close()),
   };
+}
+
+function cannotAccept(error: NodeJS.ErrnoException): string {
+  const { code = "" } = error;
+  const why = /^(EMFILE|ENFILE)$/.test(code)
+    ? `no file descriptors are left (${code}), raise the limit of open files (LimitNOFILE, ulimit -n)`
+    : messageOf(error);
+  return `connections could not be accepted: ${why}`;
 }

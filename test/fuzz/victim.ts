@@ -79,6 +79,9 @@ export async function startVictim(): Promise<Victim> {
     if (answer.text() !== "hello") throw new Error("the target's answer is another");
   };
 
+  // Who has been in is not refused for what comes from the same address.
+  await served();
+
   return {
     stage,
     problems,
