@@ -95,7 +95,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
       provider: (target) => createProvider(target, { owner: ownerMark(stateDir, group) }),
     }),
   });
-  const door = createFrontDoor({ config: config.server, targets: fleet, events, clock });
+  const door = createFrontDoor({ config: config.server, targets: fleet, controls: fleet, events, clock });
   const usage = createUsage(events);
   const around = { config, events, clock };
   let address: Host["address"];

@@ -11,8 +11,13 @@ export interface Who {
   readonly authority?: string;
 }
 
-/** Everything worth watching, as one typed stream. Log lines, metrics and pages are subscribers of it. */
-export type LazysshEvent =
+/**
+ * Everything worth watching, as one typed stream. Log lines, metrics and pages are subscribers of it. `family` is there with a target that
+ * is one of a family: the pattern in the config.
+ */
+export type LazysshEvent = Happening & { readonly family?: string };
+
+type Happening =
   | { readonly type: "listening"; readonly host: string; readonly port: number }
   | { readonly type: "connection.open"; readonly connection: string; readonly client: string }
   /**
@@ -59,6 +64,27 @@ export type LazysshEvent =
       readonly reason: string;
       readonly seconds: number;
     } & ChannelSubject)
+  /** A session is over. */
+  | ({
+      readonly type: "session";
+      readonly connection: string;
+      readonly client: string;
+      readonly channel: number;
+      /** What was run, printable; undefined: a shell, or nothing, was asked for. */
+      readonly command: string | undefined;
+      /** The exit status; undefined when the client left before. */
+      readonly status: number | undefined;
+      readonly seconds: number;
+    } & Who)
+  /** Nothing was to be asked for. */
+  | ({
+      readonly type: "session.refused";
+      readonly connection: string;
+      readonly client: string;
+      readonly channel: number;
+      readonly code: ErrorCode;
+      readonly reason: string;
+    } & Who)
   | {
       readonly type: "machine.state";
       readonly target: string;
@@ -141,7 +167,7 @@ export type LazysshEvent =
       readonly limit: string;
       readonly reason: string;
     }
-  /** Somebody at the controls asked for something. */
+  /** Somebody asked for something by hand: on the server itself, or, where a user is named, by a session. */
   | {
       readonly type: "control";
       readonly do: "status" | "start" | "stop";
@@ -149,6 +175,8 @@ export type LazysshEvent =
       readonly forMs?: number | undefined;
       readonly lift?: boolean;
       readonly cut?: boolean;
+      readonly user?: string;
+      readonly connection?: string;
     }
   | { readonly type: "config.reloading"; readonly file: string; readonly why: "SIGHUP" | "file changed" }
   /** `kept`: attributes of the server block that are different in the file, and stay as they are until the next start. */

@@ -53,6 +53,7 @@ function levelOf(event: LazysshEvent): Level {
     case "channel.refused":
     case "connections.refused":
     case "source.refused":
+    case "session.refused":
     case "server.warning":
       return "warn";
     case "control":

@@ -16,6 +16,12 @@ const NO_MACHINE: ReadonlySet<string> = new Set(["absent", "failed"]);
 /** One is there, or wanted, and costs no machine time. */
 const UNPAID: ReadonlySet<string> = new Set(["preparing", "resting"]);
 
+/** The names of a family are counted as one. */
+function asConfigured(event: LazysshEvent): LazysshEvent {
+  const { family } = event;
+  return family !== undefined && "target" in event ? { ...event, target: family } : event;
+}
+
 /**
  * Counts events. Only what is configured becomes a label: names that clients make up would fill the memory.
  */
@@ -88,7 +94,8 @@ export function createMetrics(clock: Clock): Metrics {
     }
   };
 
-  const subscriber = (event: LazysshEvent): void => {
+  const subscriber = (happened: LazysshEvent): void => {
+    const event = asConfigured(happened);
     switch (event.type) {
       case "machine.state":
         moved(event);

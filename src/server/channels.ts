@@ -1,14 +1,16 @@
 import type { EventStream } from "../observe/events.ts";
+import type { ByHand } from "../targets/by-hand.ts";
 import type { Targets, Tenant } from "../targets/lease.ts";
 import type { Clock } from "../util/clock.ts";
 import { LazysshError } from "../util/errors.ts";
-import { type Channel, type ChannelHost, type ClientSide, openChannel } from "./channel.ts";
+import { type Channel, type ChannelHost, type ClientSide, openChannel, passOn } from "./channel.ts";
 import { type Identity, whoIs } from "./identity.ts";
 import type { Limits } from "./limits.ts";
 import { objectionTo } from "./permissions.ts";
 import { MSG, message, OPEN_FAILURE, ProtocolError, Reader } from "./protocol.ts";
 import { printable, type Refusal, refusal, refusalOf } from "./refusal.ts";
 import { type Destination, openRoute } from "./route.ts";
+import { beginSession, sessionRefusal } from "./session/begin.ts";
 import type { Sockets } from "./sockets.ts";
 import type { Wire } from "./wire.ts";
 
@@ -17,6 +19,9 @@ export interface ChannelsOptions {
   readonly identity: Identity;
   readonly tenant: Tenant;
   readonly targets: Targets;
+  readonly controls: ByHand;
+  /** Since when the server serves, milliseconds since the epoch. */
+  readonly since: number;
   readonly events: EventStream;
   readonly clock: Clock;
   readonly limits: Limits;
@@ -38,6 +43,8 @@ export interface Channels {
   readonly opened: number;
   readonly bytesUp: number;
   readonly bytesDown: number;
+  /** From now on sessions are refused, as the client wants it. */
+  refuseSessions(): void;
   /** A message about channels. @throws ProtocolError */
   message(payload: Buffer): void;
   /** Data may flow again: those that waited go on, in turn. */
@@ -66,6 +73,8 @@ export function createChannels(options: ChannelsOptions): Channels {
   const slots = new Map<number, Slot>();
   const waiting = new Set<Channel>();
   let readBuffer: Uint8Array | undefined;
+  /** Why there will be no more sessions. */
+  let sessionsOver: Refusal | undefined;
 
   const host: ChannelHost = {
     wire,
@@ -82,8 +91,16 @@ export function createChannels(options: ChannelsOptions): Channels {
     for (let id = 0; ; id++) if (!slots.has(id)) return id;
   };
 
+  /** Our side of it is. */
+  const closed = (id: number, channel: Channel): void => {
+    waiting.delete(channel);
+    if (slots.get(id)?.state === "left") slots.delete(id);
+    else slots.set(id, { state: "closed" });
+  };
+
   const open = async (id: number, client: ClientSide, destination: Destination): Promise<void> => {
-    const subject = { ...who, channel: id, ...destination };
+    const family = targets.familyOf(destination.target);
+    const subject = { ...who, channel: id, ...destination, ...(family !== undefined && { family }) };
     const abort = new AbortController();
     const giveSocketBack = options.sockets.take();
     slots.set(id, { state: "opening", abort });
@@ -113,9 +130,7 @@ export function createChannels(options: ChannelsOptions): Channels {
         lingerMs: limits.closeMs,
         onEnd(end) {
           giveSocketBack();
-          if (slots.get(id)?.state === "left") slots.delete(id);
-          else slots.set(id, { state: "closed" });
-          waiting.delete(channel);
+          closed(id, channel);
           sums.bytesUp += end.bytesUp;
           sums.bytesDown += end.bytesDown;
           events.emit({ type: "channel.close", ...subject, ...end, seconds: (clock.now() - since) / 1000 });
@@ -132,12 +147,19 @@ export function createChannels(options: ChannelsOptions): Channels {
     }
   };
 
-  /** What speaks against a request before any machine is asked for. */
-  const objection = (client: ClientSide, { target, port }: Destination): Refusal | undefined => {
+  /** What speaks against a channel of any kind. */
+  const crowding = (client: ClientSide): Refusal | undefined => {
     const refusing = options.refusing();
     if (refusing !== undefined) return refusal("SHUTTING_DOWN", refusing);
     const expelled = options.expelled();
     if (expelled !== undefined) return refusal("NOT_PERMITTED", expelled);
+    if (client.maxPacket === 0) return refusal("BAD_REQUEST", "the client takes no data at all");
+    if (slots.size < limits.channels) return undefined;
+    return refusal("RESOURCE_SHORTAGE", `this connection has ${slots.size} channels, more are not allowed`);
+  };
+
+  /** What speaks against a request before any machine is asked for. */
+  const objection = ({ target, port }: Destination): Refusal | undefined => {
     if (target !== printable(target)) {
       return refusal(
         "UNKNOWN_TARGET",
@@ -157,42 +179,60 @@ export function createChannels(options: ChannelsOptions): Channels {
         `${target}: port ${port} may not be reached through this jump host, ${those}`,
       );
     }
-    if (client.maxPacket === 0) return refusal("BAD_REQUEST", "the client takes no data at all");
     if (!options.sockets.roomForTarget) {
       return refusal(
         "RESOURCE_SHORTAGE",
         "the jump host has as many connections as its limit of open files allows: raise it (LimitNOFILE, ulimit -n), or try again later",
       );
     }
-    if (slots.size < limits.channels) return undefined;
-    return refusal("RESOURCE_SHORTAGE", `this connection has ${slots.size} channels, more are not allowed`);
+    return undefined;
+  };
+
+  /** An open request is refused before anything was done for it. */
+  const onRefused = (client: ClientSide, refused: Refusal, destination: Destination | undefined): void => {
+    const { code, text: reason } = refused;
+    const subject = { ...who, channel: client.id, code, reason };
+    if (!destination) events.emit({ type: "session.refused", ...subject });
+    else
+      events.emit({
+        type: "channel.refused",
+        ...subject,
+        target: printable(destination.target),
+        port: destination.port,
+      });
+    refuse(client, refused);
+  };
+
+  const onSession = (client: ClientSide): void => {
+    const refused = sessionsOver ?? sessionRefusal(options.identity) ?? crowding(client);
+    if (refused) {
+      onRefused(client, refused, undefined);
+      return;
+    }
+    const id = freeId();
+    const onEnd = (channel: Channel) => closed(id, channel);
+    const channel = beginSession({ ...options, id, client, window: limits.window, host, onEnd });
+    slots.set(id, { state: "open", channel });
   };
 
   const onOpen = (fields: Reader): void => {
     const kind = fields.text();
     const client: ClientSide = { id: fields.uint32(), window: fields.uint32(), maxPacket: fields.uint32() };
+    if (kind === "session") {
+      onSession(client);
+      return;
+    }
     if (kind !== "direct-tcpip") {
       refuse(client, notATunnel(kind));
       return;
     }
     const destination = { target: fields.text(), port: fields.uint32() };
-    const refused = objection(client, destination);
+    const refused = crowding(client) ?? objection(destination);
     if (!refused) {
       void open(freeId(), client, destination);
       return;
     }
-    const { port } = destination;
-    const target = printable(destination.target);
-    events.emit({
-      type: "channel.refused",
-      ...who,
-      channel: client.id,
-      target,
-      port,
-      code: refused.code,
-      reason: refused.text,
-    });
-    refuse(client, refused);
+    onRefused(client, refused, destination);
   };
 
   const onClose = (id: number, slot: Slot): void => {
@@ -202,30 +242,6 @@ export function createChannels(options: ChannelsOptions): Channels {
     }
     slots.set(id, { state: "left", channel: slot.channel });
     slot.channel.clientClosed();
-  };
-
-  const onChannel = (type: number, channel: Channel, fields: Reader): void => {
-    switch (type) {
-      case MSG.CHANNEL_DATA:
-        channel.data(fields.string());
-        break;
-      case MSG.CHANNEL_EXTENDED_DATA:
-        fields.uint32();
-        channel.extendedData(fields.string().length);
-        break;
-      case MSG.CHANNEL_WINDOW_ADJUST:
-        channel.adjust(fields.uint32());
-        break;
-      case MSG.CHANNEL_EOF:
-        channel.eof();
-        break;
-      case MSG.CHANNEL_REQUEST:
-        fields.string();
-        channel.request(fields.boolean());
-        break;
-      default:
-        wire.unimplemented();
-    }
   };
 
   return {
@@ -242,6 +258,10 @@ export function createChannels(options: ChannelsOptions): Channels {
       return sums.bytesDown;
     },
 
+    refuseSessions() {
+      sessionsOver = refusal("NOT_PERMITTED", "the client has said that it needs no more sessions");
+    },
+
     message(payload) {
       const type = payload[0] ?? 0;
       const fields = new Reader(payload, 1);
@@ -255,7 +275,7 @@ export function createChannels(options: ChannelsOptions): Channels {
         throw new ProtocolError(`there is no channel ${id}`);
       if (type === MSG.CHANNEL_CLOSE) onClose(id, slot);
       // What was under way when we closed the channel is of no interest.
-      else if (slot.state === "open") onChannel(type, slot.channel, fields);
+      else if (slot.state === "open" && !passOn(type, slot.channel, fields)) wire.unimplemented();
     },
 
     resume() {
@@ -277,7 +297,6 @@ export function createChannels(options: ChannelsOptions): Channels {
 }
 
 function notATunnel(kind: string): Refusal {
-  if (kind === "session") return refusal("NOT_PERMITTED", "this is a jump host: use ssh -J lazyssh TARGET");
   const text = `this is a jump host: it opens no channels of type "${printable(kind, 64)}"`;
   return refusal("NOT_PERMITTED", text, OPEN_FAILURE.UNKNOWN_CHANNEL_TYPE);
 }

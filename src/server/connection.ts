@@ -1,5 +1,6 @@
 import type { ServerConfig } from "../config/types.ts";
 import type { AuthOutcome, EventStream } from "../observe/events.ts";
+import type { ByHand } from "../targets/by-hand.ts";
 import type { Lease, Targets } from "../targets/lease.ts";
 import type { Clock } from "../util/clock.ts";
 import { type Deadline, deadline } from "../util/deadline.ts";
@@ -34,6 +35,9 @@ export interface ConnectionOptions extends Comer {
   readonly config: () => ServerConfig;
   readonly hostKeys: HostKeys;
   readonly targets: Targets;
+  readonly controls: ByHand;
+  /** Since when the server serves, milliseconds since the epoch. */
+  readonly since: number;
   readonly events: EventStream;
   readonly clock: Clock;
   readonly limits: Limits;
@@ -221,7 +225,7 @@ export function serveConnection(options: ConnectionOptions): Connection {
   function converse(type: number, payload: Buffer, open: Channels): void {
     switch (type) {
       case MSG.GLOBAL_REQUEST:
-        answerGlobal(new Reader(payload, 1));
+        answerGlobal(new Reader(payload, 1), open);
         break;
       case MSG.REQUEST_SUCCESS:
       case MSG.REQUEST_FAILURE:
@@ -234,16 +238,16 @@ export function serveConnection(options: ConnectionOptions): Connection {
     }
   }
 
-  function answerGlobal(fields: Reader): void {
+  function answerGlobal(fields: Reader, open: Channels): void {
     const name = fields.text();
-    if (!fields.boolean()) return;
-    if (name === PROVE_HOST_KEYS) {
+    const wantsReply = fields.boolean();
+    if (name === PROVE_HOST_KEYS && wantsReply) {
       rotation.prove(fields);
       return;
     }
-    // Sessions are never opened, so that this one is kept by doing nothing.
     const granted = name === "no-more-sessions@openssh.com";
-    wire.send(message(granted ? MSG.REQUEST_SUCCESS : MSG.REQUEST_FAILURE));
+    if (granted) open.refuseSessions();
+    if (wantsReply) wire.send(message(granted ? MSG.REQUEST_SUCCESS : MSG.REQUEST_FAILURE));
   }
 
   function end(code: DisconnectCode, reason: string): void {

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import type { Socket } from "node:net";
 import type { ServerConfig } from "../config/types.ts";
 import type { EventStream } from "../observe/events.ts";
+import type { ByHand } from "../targets/by-hand.ts";
 import type { Targets } from "../targets/lease.ts";
 import type { Clock } from "../util/clock.ts";
 import { messageOf } from "../util/errors.ts";
@@ -23,6 +24,8 @@ import { hasNativeCiphers, wireReady } from "./wire.ts";
 export interface FrontDoorOptions {
   readonly config: ServerConfig;
   readonly targets: Targets;
+  /** For what is asked by `ssh lazyssh COMMAND`. */
+  readonly controls: ByHand;
   readonly events: EventStream;
   readonly clock: Clock;
   /** Those not given are as the config says. */
@@ -58,13 +61,14 @@ export interface FrontDoor {
 const TROUBLE_MS = 60_000;
 
 /** @throws LazysshError `CONFIG_INVALID` when the host key cannot be used. */
-export function createFrontDoor({ targets, events, clock, ...rest }: FrontDoorOptions): FrontDoor {
+export function createFrontDoor({ targets, controls, events, clock, ...rest }: FrontDoorOptions): FrontDoor {
   const read = (config: ServerConfig) => ({
     config,
     limits: { ...limitsOf(config.limits), ...rest.limits },
     hostKeys: readHostKeys(config.hostKeys, clock.now()),
   });
   let current = read(rest.config);
+  const since = clock.now();
   const warn = (): void => {
     for (const reason of current.hostKeys.warnings) events.emit({ type: "server.warning", reason });
   };
@@ -112,6 +116,8 @@ export function createFrontDoor({ targets, events, clock, ...rest }: FrontDoorOp
       hostKeys: current.hostKeys,
       limits: current.limits,
       targets,
+      controls,
+      since,
       events,
       clock,
       sockets,

@@ -17,6 +17,8 @@ export interface Found {
 /** What the life of a target's machines depends on. */
 export interface MachineContext {
   readonly target: MachineTarget;
+  /** The target's address in the config: its name, or the pattern of the family that it is of. Limits and sums are the family's. */
+  readonly family: string;
   readonly provider: Provider;
   readonly clock: Clock;
   readonly events: EventStream;

@@ -13,6 +13,7 @@ export interface ControlsOptions {
   readonly events: EventStream;
   readonly acquire: Targets["acquire"];
   readonly machinesOf: (target: string) => readonly MachineDriver[];
+  readonly machinesOfFamily: (family: string) => readonly MachineDriver[];
 }
 
 interface Hold {
@@ -23,7 +24,7 @@ interface Hold {
 
 /** The fleet in the hands of a person. */
 export function createControls(options: ControlsOptions): ByHand {
-  const { definitions, clock, events, acquire, machinesOf } = options;
+  const { definitions, clock, events, acquire, machinesOf, machinesOfFamily } = options;
   const { contexts, removed } = definitions;
   const holds = new Map<string, Hold>();
 
@@ -31,12 +32,12 @@ export function createControls(options: ControlsOptions): ByHand {
   const remains = (name: string): boolean => removed.has(name) && machinesOf(name).some(({ idle }) => !idle);
 
   const assertKnown = (name: string): void => {
-    if (!definitions.names.includes(name) && !remains(name)) throw definitions.unknown(name);
+    if (!definitions.find(name) && !remains(name)) throw definitions.unknown(name);
   };
 
   const contextToHold = (name: string): MachineContext => {
-    if (!definitions.names.includes(name)) throw definitions.unknown(name);
-    const context = contexts.get(name);
+    if (!definitions.find(name)) throw definitions.unknown(name);
+    const context = definitions.latest(name);
     if (context?.target.shared) return context;
     const why = context
       ? "each connection has a machine of its own (shared = false)"
@@ -62,12 +63,12 @@ export function createControls(options: ControlsOptions): ByHand {
     clock.sleep(forMs, hold.timer.signal).then(over, () => undefined);
   };
 
-  const take = async (name: string, { signal, onWaiting }: HoldOptions): Promise<Hold> => {
+  const take = async (name: string, { signal, onWaiting, by }: HoldOptions): Promise<Hold> => {
     const stop = events.subscribe((event) => {
-      if (event.type === "machine.waiting" && event.target === name) onWaiting(event.waitingFor);
+      if (event.type === "machine.waiting" && event.target === name) onWaiting?.(event.waitingFor);
     });
     try {
-      const lease = await acquire(name, { connection: "", client: "", byHand: true }, signal);
+      const lease = await acquire(name, { connection: "", client: "", ...by, byHand: true }, signal);
       const hold: Hold = { lease, timer: new AbortController() };
       const lost = () => {
         if (holds.get(name) === hold) letGo(name);
@@ -79,13 +80,19 @@ export function createControls(options: ControlsOptions): ByHand {
     }
   };
 
+  /** Of a family, and of a name that stands for itself. */
+  const machinesNow = (name: string): MachineDriver[] => {
+    const members = machinesOfFamily(name).filter(({ target }) => !definitions.names.includes(target));
+    return [...new Set([...machinesOf(name), ...members])];
+  };
+
   const statusOf = (name: string): TargetStatus => {
     const context = contexts.get(name) ?? removed.get(name);
     return {
       name,
       type: context?.provider.type ?? "forward",
       summary: context?.provider.summary,
-      machines: machinesOf(name).flatMap((machine) => machine.status ?? []),
+      machines: machinesNow(name).flatMap((machine) => machine.status ?? []),
       usedTodayMs: context?.meter.usedToday(name, clock.now()) ?? 0,
       budgetMsPerDay: context?.target.budgetMsPerDay,
       hourlyPrice: context?.target.hourlyPrice,
@@ -120,7 +127,7 @@ export function createControls(options: ControlsOptions): ByHand {
     },
 
     async volumes(name, signal) {
-      assertKnown(name);
+      if (!contexts.has(name)) assertKnown(name);
       return (await (contexts.get(name) ?? removed.get(name))?.provider.volumes(signal)) ?? [];
     },
   };

@@ -16,7 +16,7 @@ import { createSurvey } from "./found/survey.ts";
 import type { Lease, Targets, Tenant } from "./lease.ts";
 import { MachineDriver } from "./life/machine.ts";
 import type { Prober } from "./start/probe.ts";
-import { assertWithinLimits, Lifted } from "./use/limits.ts";
+import { assertUserMay, assertWithinLimits, Lifted } from "./use/limits.ts";
 import type { Meter } from "./use/meter.ts";
 
 export interface FleetOptions {
@@ -54,10 +54,16 @@ export function createFleet({ config: first, provider, ...rest }: FleetOptions):
   const { clock, events, journal } = rest;
   const abandoned = new AbortController();
   setMaxListeners(0, abandoned.signal); // each machine that is being stopped listens
-  const contextOf = (target: MachineTargetConfig, before?: MachineContext): MachineContext => {
+  const contextOf = (
+    target: MachineTargetConfig,
+    family: string,
+    before?: MachineContext,
+  ): MachineContext => {
     const context: MachineContext = {
       ...rest,
+      events: family === target.name ? events : eventsOf(family, events),
       target,
+      family,
       provider: provider(target),
       lifted: before?.lifted ?? new Lifted(),
       group: first.server.group,
@@ -74,6 +80,10 @@ export function createFleet({ config: first, provider, ...rest }: FleetOptions):
     config: first,
     contextOf,
     sharedNow: (name) => machinesOf(name).find((machine) => !machine.idle)?.shared,
+    onForgotten(name) {
+      machines.delete(name);
+      survey.forget(name);
+    },
   });
   const { contexts } = definitions;
   const refusing = new AbortController();
@@ -92,19 +102,30 @@ export function createFleet({ config: first, provider, ...rest }: FleetOptions):
     });
   };
 
-  /** Machines that exist, or are about to. */
-  const count = (target?: string): number =>
-    (target === undefined ? [...machines.values()] : machinesOf(target)).filter((machine) => !machine.idle)
-      .length;
+  const machinesOfFamily = (family: string): MachineDriver[] =>
+    [...machines.values()].filter((machine) => machine.family === family);
 
-  const machineOf = (context: MachineContext, { connection }: Tenant): MachineDriver => {
+  /** Machines that exist, or are about to. */
+  const count = (among: readonly MachineDriver[]): number => among.filter((machine) => !machine.idle).length;
+
+  const machineOf = (context: MachineContext, { connection, user }: Tenant): MachineDriver => {
     const { target } = context;
     const key = target.shared ? target.name : `${target.name} ${connection}`;
     const known = machines.get(key);
+    // One that is being ended has a successor for who waits.
+    if (user && (!known || known.idle || known.ending !== undefined)) {
+      const others = [...machines.values()].filter((machine) => machine !== known);
+      const used = others.filter((machine) => machine.isUsedBy(user.name));
+      assertUserMay(
+        context,
+        user,
+        used.map((machine) => machine.target),
+      );
+    }
     if (!known || known.idle) {
       assertWithinLimits(
         context,
-        { ofTarget: count(target.name), ofAll: count() },
+        { ofTarget: count(machinesOfFamily(context.family)), ofAll: count([...machines.values()]) },
         definitions.config.server.maxMachines,
       );
       context.lifted.machine = false;
@@ -140,6 +161,7 @@ export function createFleet({ config: first, provider, ...rest }: FleetOptions):
 
   const survey = createSurvey({
     contexts,
+    contextOf: (name) => definitions.latest(name),
     clock,
     events,
     journal,
@@ -174,14 +196,14 @@ export function createFleet({ config: first, provider, ...rest }: FleetOptions):
       const to = definitions.fixed(name);
       if (to !== undefined) return fixedLease(to);
       const context = definitions.latest(name);
-      if (!context) throw definitions.unknown(name);
+      if (!context) throw definitions.unknown(name, tenant.user);
       await surveyed(context, signal);
       if (closed) throw closed; // meanwhile
       if (definitions.latest(name) === context) return machineOf(context, tenant).acquire(tenant, signal);
     }
   };
 
-  const controls = createControls({ definitions, clock, events, acquire, machinesOf });
+  const controls = createControls({ definitions, clock, events, acquire, machinesOf, machinesOfFamily });
 
   const reconfigure = (config: Config): void => {
     const past = definitions.replace(config);
@@ -198,7 +220,11 @@ export function createFleet({ config: first, provider, ...rest }: FleetOptions):
     get names() {
       return definitions.names;
     },
-    portsOf: (name) => definitions.config.targets.find((target) => target.name === name)?.ports,
+    familyOf(name) {
+      const family = definitions.find(name)?.family;
+      return family === name ? undefined : family;
+    },
+    portsOf: (name) => definitions.find(name)?.target.ports,
     acquire,
     reconfigure,
 
@@ -234,6 +260,11 @@ function fixedLease(host: string): Lease {
     stillRuns: async () => true,
     [Symbol.asyncDispose]: async () => release(),
   };
+}
+
+/** The same stream, for a name of a family: names that clients make up would be too many to count by. */
+function eventsOf(family: string, events: EventStream): EventStream {
+  return { ...events, emit: (event) => events.emit({ ...event, family }) };
 }
 
 /** What two definitions have in common that see the same machines. */

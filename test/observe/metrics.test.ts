@@ -100,6 +100,25 @@ describe("metrics", () => {
     expect(down.get('lazyssh_machine_seconds_total{target="archiver"}')).toBe(100);
   });
 
+  it("count the names of a family as one", async () => {
+    const { clock, events, scrape } = await open();
+    const move = (target: string, from: string, to: string) => {
+      const rest = { launch: target, machine: undefined, leases: 1, reason: undefined };
+      events.emit({ type: "machine.state", target, family: "*.dev", from, to, ...rest });
+    };
+    for (const target of ["a.dev", "b.dev"]) {
+      move(target, "absent", "launching");
+      move(target, "launching", "ready");
+    }
+    move("b.dev", "ready", "absent");
+    await clock.advance(5_000);
+    const samples = await scrape();
+    expect(samples.get('lazyssh_machines{target="*.dev",state="ready"}')).toBe(1);
+    expect(samples.get('lazyssh_starts_total{target="*.dev"}')).toBe(2);
+    expect(samples.get('lazyssh_machine_seconds_total{target="*.dev"}')).toBe(5);
+    expect([...samples.keys()].filter((name) => /"[ab]\.dev"/.test(name))).toEqual([]);
+  });
+
   it("tell of a failed start by its code, and of the next that follows at once", async () => {
     const { clock, events, scrape, move } = await open();
     move("preparing");

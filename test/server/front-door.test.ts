@@ -202,12 +202,6 @@ describe("a refusal says why, in the client's terminal", () => {
     expect(door.targets.tenants).toHaveLength(before);
   });
 
-  test("for a session", async () => {
-    const { code, stderr } = await ssh(["-F", config, "lazyssh"]);
-    expect(code).toBe(255);
-    expect(stderr).toContain("this is a jump host: use ssh -J lazyssh TARGET");
-  });
-
   test("for a port that nobody listens on", async () => {
     const unused = await tcpTarget(echo);
     await unused[Symbol.asyncDispose]();

@@ -8,6 +8,7 @@ import type { MachineContext } from "../context.ts";
 export function strangerContext(context: MachineContext, target: string): MachineContext {
   return {
     ...context,
+    family: target,
     target: {
       ...context.target,
       name: target,

@@ -4,13 +4,14 @@ import type { LazysshError } from "../../util/errors.ts";
 import type { LeaseStatusLine, MachineStatus } from "../by-hand.ts";
 import type { Found, MachineContext } from "../context.ts";
 import type { Lease, Tenant } from "../lease.ts";
+import { announceFailure, announceState } from "./announce.ts";
 import { cutShort, statusOf } from "./by-hand.ts";
 import { Launch } from "./launch.ts";
+import { policyOf } from "./moves.ts";
 import {
   adoptedMachine,
   type Effect,
   type LeaseId,
-  type LifecyclePolicy,
   leftoverMachine,
   type MachineEvent,
   type MachineModel,
@@ -20,11 +21,6 @@ import {
 import { isWithoutMachineToCome, stageOf, whyNothingStarts } from "./telling.ts";
 import { Tenancy } from "./tenancy.ts";
 import { transition } from "./transition.ts";
-
-/** A machine of one connection is of no use to another, so it does not wait for one; nor does that of a target that is gone. */
-function policyOf(target: MachineContext["target"] | undefined): LifecyclePolicy {
-  return { lingerMs: target?.shared ? target.lingerMs : 0 };
-}
 
 /** Drives one machine: takes events, asks `transition` what follows, and has it done. It decides nothing itself. */
 export class MachineDriver {
@@ -100,6 +96,16 @@ export class MachineDriver {
     if (isWithoutMachineToCome(state)) for (const id of this.#waiting()) this.#turnAway(id, gone);
   }
 
+  /** What its target is called in the config. */
+  get family(): string {
+    return this.#context.family;
+  }
+
+  /** Whether a user has it, or waits for it. */
+  isUsedBy(user: string): boolean {
+    return this.#tenancy.has(user);
+  }
+
   get shared(): boolean {
     return this.#context.target.shared;
   }
@@ -132,7 +138,7 @@ export class MachineDriver {
   /** What there is, for people; undefined when nothing is. */
   get status(): MachineStatus | undefined {
     if (this.idle && this.#model.state.kind === "absent") return undefined;
-    return statusOf(this.#model, this.#launch, this.#since, this.#tenancy);
+    return statusOf(this.target, this.#model, this.#launch, this.#since, this.#tenancy);
   }
 
   /** Takes what is held by hand back, ends the linger, and with `cut` whatever else there is. */
@@ -228,9 +234,8 @@ export class MachineDriver {
     this.#model = model;
     if (before.state.kind !== model.state.kind) this.#since = timed.at;
     const bad = "error" in event && event.type !== "close" && event.type !== "unfit";
-    if (bad && before.state.kind !== "stopping" && model !== before) {
-      this.#complain(event.error);
-    }
+    if (bad && before.state.kind !== "stopping" && model !== before)
+      announceFailure(this.#context, this.#launch?.machine, event.error);
     for (const effect of effects) this.#perform(effect);
     if (before.state.kind !== model.state.kind) this.#announce(before, model);
     if (this.idle) {
@@ -284,32 +289,12 @@ export class MachineDriver {
     });
   }
 
-  /** A start failed, or a machine in use died. */
-  #complain({ code, message }: LazysshError): void {
-    this.#context.events.emit({
-      type: "machine.failed",
-      target: this.#context.target.name,
-      machine: this.#launch?.machine,
-      code,
-      reason: message,
-    });
-  }
-
   #tell(): void {
     this.#tenancy.tell(stageOf(this.#model.state, this.#launch, this.#context.provider.summary));
   }
 
-  #announce(before: MachineModel, { state, leases }: MachineModel): void {
+  #announce(before: MachineModel, model: MachineModel): void {
     this.#tell();
-    this.#context.events.emit({
-      type: "machine.state",
-      target: this.#context.target.name,
-      launch: this.#launch?.token,
-      machine: this.#launch?.machine,
-      from: before.state.kind,
-      to: state.kind,
-      leases: leases.size,
-      reason: "error" in state ? state.error?.message : undefined,
-    });
+    announceState(this.#context, this.#launch, before, model);
   }
 }
