@@ -160,6 +160,23 @@ type Happening =
       readonly user?: string;
       readonly connection?: string;
     }
+  | { readonly type: "config.reloading"; readonly file: string; readonly why: "SIGHUP" | "file changed" }
+  /** `kept`: attributes of the server block that are different in the file, and stay as they are until the next start. */
+  | {
+      readonly type: "config.reloaded";
+      readonly file: string;
+      readonly changes: readonly string[];
+      readonly kept: readonly string[];
+    }
+  /** The config that was read before stays. */
+  | { readonly type: "config.rejected"; readonly file: string; readonly problems: readonly string[] }
+  /** Nobody new is let in; `channels` may go on for so long. */
+  | {
+      readonly type: "server.draining";
+      readonly signal: string;
+      readonly seconds: number;
+      readonly channels: readonly string[];
+    }
   | { readonly type: "server.stopping"; readonly signal: string; readonly machines: readonly string[] }
   | { readonly type: "server.warning"; readonly reason: string }
   /** Worth knowing, and nothing that has to be mended. */

@@ -42,7 +42,10 @@ function levelOf(event: LazysshEvent): Level {
     case "machine.failed":
     case "machine.leak_suspected":
     case "machine.before_stop_failed":
+    case "config.rejected":
       return "error";
+    case "config.reloaded":
+      return event.kept.length > 0 ? "warn" : "info";
     case "machine.retry":
     case "machine.notice":
     case "machine.unfit":
@@ -54,6 +57,7 @@ function levelOf(event: LazysshEvent): Level {
     case "control":
       return event.do === "status" ? "debug" : "info"; // who looks changes nothing, and may look often
     case "machine.waiting":
+    case "config.reloading":
       return "debug";
     default:
       return "info";

@@ -47,6 +47,10 @@ export const CLIENT_SIGNATURES = [
 
 export type SignatureAlgorithm = (typeof CLIENT_SIGNATURES)[number];
 
+export function isSignatureAlgorithm(name: string): name is SignatureAlgorithm {
+  return (CLIENT_SIGNATURES as readonly string[]).includes(name);
+}
+
 /** How a key type, or a signature algorithm, is called with a certificate (OpenSSH PROTOCOL.certkeys). */
 export function withCertificate(name: string): string {
   return `${name.replace(/@openssh\.com$/, "")}-cert-v01@openssh.com`;

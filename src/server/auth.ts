@@ -34,7 +34,12 @@ export interface AuthContext {
 
 export type AuthDecision =
   /** `boot`: the target that is to be ready, with its stages shown, before the login is confirmed. */
-  | { readonly kind: "accept"; readonly identity: Identity; readonly boot: string | undefined }
+  | {
+      readonly kind: "accept";
+      readonly identity: Identity;
+      readonly shown: Credential;
+      readonly boot: string | undefined;
+    }
   /** The key may log in; it still has to sign. */
   | { readonly kind: "prove"; readonly algorithm: string; readonly blob: Buffer }
   /** The reason is for the log; the client learns only that it failed. */
@@ -71,7 +76,7 @@ export function decide(request: AuthRequest, context: AuthContext): AuthDecision
   if (!verified) return reject(`the signature by ${nameOf(shown)} is wrong`);
   const missing = missingAttendance(grant, verified.token);
   if (missing !== undefined) return reject(`${nameOf(shown)} does not suffice: ${missing}`);
-  return { kind: "accept", identity: identityOf(shown, grant), boot };
+  return { kind: "accept", identity: identityOf(shown, grant), shown, boot };
 }
 
 /** For whom a login name is. */

@@ -28,6 +28,8 @@ export interface ChannelsOptions {
   readonly congested: () => boolean;
   /** Why no channel may be opened any more; undefined as long as they may. */
   readonly refusing: () => string | undefined;
+  /** Why this client would not be let in any more; undefined as long as it would. */
+  readonly expelled: () => string | undefined;
   /** A channel has its machine, or will get none. */
   readonly onRouted: () => void;
 }
@@ -144,6 +146,8 @@ export function createChannels(options: ChannelsOptions): Channels {
   const crowding = (client: ClientSide): Refusal | undefined => {
     const refusing = options.refusing();
     if (refusing !== undefined) return refusal("SHUTTING_DOWN", refusing);
+    const expelled = options.expelled();
+    if (expelled !== undefined) return refusal("NOT_PERMITTED", expelled);
     if (client.maxPacket === 0) return refusal("BAD_REQUEST", "the client takes no data at all");
     if (slots.size < limits.channels) return undefined;
     return refusal("RESOURCE_SHORTAGE", `this connection has ${slots.size} channels, more are not allowed`);

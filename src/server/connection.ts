@@ -7,6 +7,8 @@ import type { Clock } from "../util/clock.ts";
 import { type Deadline, deadline } from "../util/deadline.ts";
 import { formatDuration } from "../util/duration.ts";
 import { LazysshError } from "../util/errors.ts";
+import type { Credential } from "./auth/credential.ts";
+import { whyNoMore } from "./auth/standing.ts";
 import { bootVisibly } from "./boot.ts";
 import { type Channels, createChannels } from "./channels.ts";
 import { createHostKeyRotation, PROVE_HOST_KEYS } from "./host-key-rotation.ts";
@@ -60,6 +62,7 @@ export function serveConnection(options: ConnectionOptions): Connection {
   let channels: Channels | undefined;
   /** Whose key has proved itself. */
   let identity: Identity | undefined;
+  let credential: Credential | undefined;
   /** Of a machine that is booted, or was, during the login: until a channel has it. */
   const left = new AbortController();
   let reserved: Lease | undefined;
@@ -87,8 +90,9 @@ export function serveConnection(options: ConnectionOptions): Connection {
     tries: limits.authTries,
     onOutcome: (outcome: AuthOutcome) =>
       events.emit({ type: "connection.auth", connection, client, ...outcome }),
-    onVerified(verified) {
+    onVerified(verified, shown) {
       identity = verified;
+      credential = shown;
       const { user: name, permissions } = verified;
       const { maxMachines } = permissions;
       tenant = { ...tenant, user: { name, maxMachines, sees: (target) => sees(permissions, target) } };
@@ -117,13 +121,22 @@ export function serveConnection(options: ConnectionOptions): Connection {
   }
 
   function enter(): void {
-    if (ended !== undefined || !identity) return;
+    if (ended !== undefined || !identity || !credential) return;
     wire.rekeyAfter(limits.rekeyBytes);
     rotation.announce();
+    const [known, shown] = [identity, credential];
+    /** By which it was let in, and those looked at since. */
+    let good = options.config();
     channels = createChannels({
       ...options,
       wire,
       identity,
+      expelled() {
+        const config = options.config();
+        const why = config === good ? undefined : whyNoMore(known, shown, config);
+        if (why === undefined) good = config;
+        return why;
+      },
       tenant,
       congested: () => outlet.full,
       onRouted: giveReservedBack,

@@ -33,9 +33,12 @@ export interface FrontDoor {
   /**
    * Listens, and resolves to the first address it is bound to.
    *
+   * @param sockets File descriptors of sockets that listen already, to be used instead of the config's address.
    * @throws LazysshError `CONFIG_INVALID` when the address is in use, not allowed or not here.
    */
-  listen(): Promise<{ host: string; port: number }>;
+  listen(sockets?: readonly number[]): Promise<{ host: string; port: number }>;
+  /** Whether new connections can come. */
+  readonly listening: boolean;
   /**
    * Has another config for whoever logs in from now on. Where it listens does not change.
    *
@@ -139,7 +142,10 @@ export function createFrontDoor({ targets, controls, events, clock, ...rest }: F
     get connections() {
       return connections.size;
     },
-    async listen() {
+    get listening() {
+      return listeners.listening;
+    },
+    async listen(sockets) {
       await wireReady;
       if (!hasNativeCiphers) {
         const reason =
@@ -152,7 +158,7 @@ export function createFrontDoor({ targets, controls, events, clock, ...rest }: F
         events.emit({ type: "server.notice", reason });
       }
       warn();
-      const address = await listeners.listen(current.config.listen);
+      const address = await listeners.listen(current.config.listen, sockets);
       beat().catch(() => undefined);
       return address;
     },

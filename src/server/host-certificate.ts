@@ -1,22 +1,11 @@
-import { isSignatureAlgorithm } from "./algorithms.ts";
+import { isSignatureAlgorithm, withCertificate } from "./algorithms.ts";
+import { type Certificate, isSigned, readCertificate } from "./auth/certificate.ts";
 import { Reader } from "./protocol.ts";
-import { isSignedBy } from "./public-key.ts";
-
-/** What OpenSSH adds to a key type, or to a signature algorithm, for its certificates (PROTOCOL.certkeys). */
-export const CERTIFICATE_SUFFIX = "-cert-v01@openssh.com";
+import { isKeyType, typeOfBlob } from "./public-key.ts";
 
 /** A certificate of the type that servers have. */
 const HOST = 2;
 const FOR_EVER = 2n ** 64n - 1n;
-
-/** Fields of the public key that follow the nonce. */
-const KEY_FIELDS: Readonly<Record<string, number>> = {
-  "ssh-ed25519": 1,
-  "ssh-rsa": 2,
-  "ecdsa-sha2-nistp256": 2,
-  "ecdsa-sha2-nistp384": 2,
-  "ecdsa-sha2-nistp521": 2,
-};
 
 /** Whether a certificate can be shown to clients: not now, with the reason; or never, which is a mistake in the config. */
 export type CertificateCheck =
@@ -26,49 +15,34 @@ export type CertificateCheck =
 
 /** Looks whether `blob` is a host certificate of the key with the blob `key`, at the time `now` (milliseconds since the epoch). */
 export function checkHostCertificate(blob: Buffer, key: Buffer, now: number): CertificateCheck {
+  const type = typeOfBlob(blob);
+  const keyType = typeOfBlob(key) ?? "";
+  if (!isKeyType(keyType) || type !== withCertificate(keyType)) {
+    return wrong(`is of another key than the host key, or of none: it has the type ${type}`);
+  }
   try {
-    return check(blob, key, now);
+    return check(readCertificate(keyType, blob), key, now);
   } catch {
-    return wrong("is damaged: it ends too soon, or is none");
+    return wrong("is damaged: it ends too soon, or has bytes after its end");
   }
 }
 
-function check(blob: Buffer, key: Buffer, now: number): CertificateCheck {
-  const fields = new Reader(blob);
-  const type = fields.text();
-  const keyType = type.endsWith(CERTIFICATE_SUFFIX) ? type.slice(0, -CERTIFICATE_SUFFIX.length) : "";
-  const keyFields = KEY_FIELDS[keyType];
-  if (keyFields === undefined) return wrong(`has the type ${type}, which is not supported`);
-  fields.string(); // nonce
-  const start = fields.position;
-  for (let n = 0; n < keyFields; n++) fields.string();
-  const own = new Reader(key);
-  const sameType = own.text() === keyType;
-  if (!sameType || !blob.subarray(start, fields.position).equals(key.subarray(own.position))) {
-    return wrong("is of another key than the host key");
-  }
-  fields.uint64(); // serial
-  if (fields.uint32() !== HOST) return wrong("is not one of a host: sign it with `ssh-keygen -h`");
-  fields.string(); // key id
-  fields.string(); // principals: what clients compare with the name they asked for
-  const from = fields.uint64();
-  const to = fields.uint64();
+function check(certificate: Certificate, key: Buffer, now: number): CertificateCheck {
+  if (!certificate.key.equals(key)) return wrong("is of another key than the host key");
+  if (certificate.type !== HOST) return wrong("is not one of a host: sign it with `ssh-keygen -h`");
   // There are none for hosts, and clients refuse what they do not know.
-  if (fields.string().length > 0) return wrong("has critical options, which no client accepts");
-  fields.string(); // extensions
-  fields.string(); // reserved
-  const authority = fields.string();
-  const signed = blob.subarray(0, fields.position);
-  const signature = fields.string();
-  if (!fields.atEnd) return wrong("has bytes after its end");
-  const algorithm = new Reader(signature).text();
+  if (certificate.critical.size > 0) return wrong("has critical options, which no client accepts");
+  const algorithm = new Reader(certificate.signature).text();
   if (!isSignatureAlgorithm(algorithm)) {
     return wrong(`is signed by ${algorithm}, which clients do not accept: sign it with -t rsa-sha2-512`);
   }
-  if (!isSignedBy(algorithm, authority, signature, signed)) return wrong("has a wrong signature");
+  if (!isSigned(certificate)) return wrong("has a wrong signature");
+  const { validAfter, validBefore } = certificate;
   const seconds = BigInt(Math.floor(now / 1000));
-  if (seconds < from) return { kind: "not now", why: `is not valid before ${time(from)}` };
-  if (to !== FOR_EVER && seconds >= to) return { kind: "not now", why: `expired at ${time(to)}` };
+  if (seconds < validAfter) return { kind: "not now", why: `is not valid before ${time(validAfter)}` };
+  if (validBefore !== FOR_EVER && seconds >= validBefore) {
+    return { kind: "not now", why: `expired at ${time(validBefore)}` };
+  }
   return { kind: "good" };
 }
 

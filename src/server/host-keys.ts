@@ -2,8 +2,8 @@ import { createPrivateKey, type KeyObject, sign } from "node:crypto";
 import ssh2, { type ParsedKey } from "ssh2";
 import type { HostKeyConfig } from "../config/access.ts";
 import { LazysshError } from "../util/errors.ts";
-import type { SignatureAlgorithm } from "./algorithms.ts";
-import { CERTIFICATE_SUFFIX, checkHostCertificate } from "./host-certificate.ts";
+import { type SignatureAlgorithm, withCertificate } from "./algorithms.ts";
+import { checkHostCertificate } from "./host-certificate.ts";
 import { message } from "./protocol.ts";
 import { fingerprint } from "./public-key.ts";
 
@@ -71,7 +71,7 @@ export function readHostKeys(configs: readonly HostKeyConfig[], now: number): Ho
         );
       }
       if (check.kind === "good") {
-        for (const algorithm of key.algorithms) add(`${algorithm}${CERTIFICATE_SUFFIX}`, blob, algorithm);
+        for (const algorithm of key.algorithms) add(withCertificate(algorithm), blob, algorithm);
       } else {
         const use = "the plain key is used: renew it with `ssh-keygen -s CA -h`, and reload";
         warnings.push(`the certificate of host key ${fingerprint(key.blob)} ${check.why}; ${use}`);

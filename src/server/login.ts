@@ -1,4 +1,5 @@
 import type { AuthOutcome } from "../observe/events.ts";
+import type { Credential } from "./auth/credential.ts";
 import { type AuthContext, type AuthRequest, decide, type OfferedKey } from "./auth.ts";
 import { type Identity, whoIs } from "./identity.ts";
 import { DISCONNECT, MSG, message, ProtocolError, Reader } from "./protocol.ts";
@@ -13,7 +14,7 @@ export interface LoginOptions {
   readonly tries: number;
   readonly onOutcome: (outcome: AuthOutcome) => void;
   /** The key has proved itself. */
-  readonly onVerified: (identity: Identity) => void;
+  readonly onVerified: (identity: Identity, shown: Credential) => void;
   /**
    * Resolves with true when the target is ready, and with false when the client has been disconnected because it will not be. `say` shows
    * a line to the person who waits.
@@ -73,7 +74,7 @@ export function createLogin({
       case "accept":
         holding = true;
         onOutcome({ accepted: true, login: printable(request.user), ...whoIs(decision.identity) });
-        onVerified(decision.identity);
+        onVerified(decision.identity, decision.shown);
         void enter(decision.boot);
         break;
       case "prove":

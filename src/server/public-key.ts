@@ -47,6 +47,10 @@ export function typeOfBlob(blob: Buffer): string | undefined {
   }
 }
 
+export function isKeyType(name: string): name is KeyType {
+  return Object.hasOwn(FIELDS, name);
+}
+
 /** As `ssh-keygen -l` prints it. */
 export function fingerprint(blob: Buffer): string {
   return `SHA256:${createHash("sha256").update(blob).digest("base64").replace(/=+$/, "")}`;
@@ -66,8 +70,8 @@ export function keyFields(type: KeyType, fields: Reader): readonly Buffer[] {
 export function readPublicKey(blob: Buffer): PublicKey {
   const fields = new Reader(blob);
   const type = fields.text();
-  if (!Object.hasOwn(FIELDS, type)) throw new Error(`keys of type "${type}" are not accepted`);
-  return publicKey(type as KeyType, fields, blob.length);
+  if (!isKeyType(type)) throw new Error(`keys of type "${type}" are not accepted`);
+  return publicKey(type, fields, blob.length);
 }
 
 function publicKey(type: KeyType, blob: Reader, length: number): PublicKey {

@@ -1,9 +1,9 @@
 import * as crypto from "node:crypto";
 import { connect } from "node:net";
 import { MSG, message, Reader } from "../../src/server/protocol.ts";
-import { isSignedBy } from "../../src/server/public-key.ts";
 import { systemClock } from "../../src/util/clock.ts";
 import { deadline } from "../../src/util/deadline.ts";
+import { isSignedBy } from "./sign.ts";
 
 /**
  * The client's side of one key exchange by mlkem768x25519-sha256, written from draft-ietf-sshm-mlkem-hybrid-kex and RFC 4253

@@ -101,7 +101,7 @@ export function rightsOf({ critical, extensions }: Certificate): CertificateRigh
 }
 
 /** An authority signs with any algorithm that a key may log in with, and is no certificate itself. SHA-1 is none of them. */
-function isSigned({ authority, signature, signed }: Certificate): boolean {
+export function isSigned({ authority, signature, signed }: Certificate): boolean {
   try {
     const name = new Reader(signature).text();
     const algorithm = CLIENT_SIGNATURES.find((one) => one === name);

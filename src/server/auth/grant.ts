@@ -49,7 +49,7 @@ export function findGrant(shown: Credential, search: Search): Grant | { readonly
 }
 
 /** Whether the line has the key, or the key that signed the certificate. */
-function isOn(line: AuthorizedKey, { key, certificate }: Credential): boolean {
+export function isOn(line: AuthorizedKey, { key, certificate }: Credential): boolean {
   const same = sameKey(line.key.blob, certificate ? certificate.authority : key);
   return same && line.certAuthority === (certificate !== undefined);
 }
