@@ -209,7 +209,7 @@ export function createFrontDoor({ targets, controls, events, clock, ...rest }: F
           ? "ssh2's native ciphers are left out, because they were compiled with headers that make them abort this Node"
           : "ssh2's native ciphers are missing";
         const remedy = nativeCiphersLeftOut()
-          ? "install with Node 24.18, or with 26.4 or later"
+          ? "compile them with Node 24.18, later ones can use that"
           : "run `npm rebuild ssh2` with a C++ compiler";
         events.emit({
           type: "server.warning",
