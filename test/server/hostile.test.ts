@@ -92,6 +92,14 @@ describe("before the login", () => {
     await stillServes();
   });
 
+  test("the grace counts from one's own arrival, however long the server has been up", async () => {
+    await using old = await openDoor({ limits: { loginGraceMs: 1_000 } });
+    await systemClock.sleep(1_100);
+    await using client = await rawClient(old.port);
+    await client.login(old.clientKey);
+    expect(client.socket.closed).toBe(false);
+  });
+
   test("a connection that says nothing is dropped when the grace is over", async () => {
     const socket = connect(door.port, "127.0.0.1");
     socket.resume();
