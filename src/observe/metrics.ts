@@ -53,6 +53,10 @@ export function createMetrics(clock: Clock): Metrics {
   });
   const connections = gauge("connections", "Connections of clients, logged in or not");
   const connected = counter("connections_total", "Connections of clients so far");
+  const unwanted = counter("connections_refused_total", "Connections that were not let in, or dropped", [
+    "why",
+  ]);
+  const sources = counter("sources_refused_total", "Addresses that were refused for a while");
   const auths = counter("auth_total", "Logins that were accepted, and refused", ["result"]);
   const channels = gauge("channels", "Open channels", ["target"]);
   const opened = counter("channels_total", "Channels opened so far", ["target"]);
@@ -118,6 +122,12 @@ export function createMetrics(clock: Clock): Metrics {
         break;
       case "connection.close":
         connections.dec();
+        break;
+      case "connections.refused":
+        unwanted.inc({ why: event.why }, event.count);
+        break;
+      case "source.refused":
+        sources.inc();
         break;
       case "connection.auth":
         auths.inc({ result: event.accepted ? "accepted" : "refused" });

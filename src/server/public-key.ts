@@ -56,6 +56,11 @@ export function fingerprint(blob: Buffer): string {
   return `SHA256:${createHash("sha256").update(blob).digest("base64").replace(/=+$/, "")}`;
 }
 
+/** As `ssh-keygen -l -E sha1` prints it: only to find a key in a list that has it so, never to trust one. */
+export function sha1Fingerprint(blob: Buffer): string {
+  return `SHA1:${createHash("sha1").update(blob).digest("base64").replace(/=+$/, "")}`;
+}
+
 /** Whether two key blobs are the same, in a time that does not tell how much of them is. */
 export function sameKey(a: Buffer, b: Buffer): boolean {
   return a.length === b.length && timingSafeEqual(a, b);

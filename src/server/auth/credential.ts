@@ -1,6 +1,6 @@
 import type { Revocations } from "../../config/access.ts";
 import { CLIENT_SIGNATURES, type SignatureAlgorithm, withCertificate } from "../algorithms.ts";
-import { fingerprint, keyTypeOf, typeOfBlob } from "../public-key.ts";
+import { fingerprint, keyTypeOf, sha1Fingerprint, typeOfBlob } from "../public-key.ts";
 import { type Certificate, readCertificate } from "./certificate.ts";
 
 /** What a client shows of itself: a key, or a certificate of one. */
@@ -37,13 +37,15 @@ export function revocationOf(
   { key, certificate }: Credential,
   { keys, serials, ids }: Revocations,
 ): string | undefined {
-  if (keys.has(fingerprint(key))) return `key ${fingerprint(key)} is revoked`;
+  // A list may have a key by its old fingerprint only.
+  const isListed = (blob: Buffer): boolean => keys.has(fingerprint(blob)) || keys.has(sha1Fingerprint(blob));
+  if (isListed(key)) return `key ${fingerprint(key)} is revoked`;
   if (!certificate) return undefined;
   const { id, serial } = certificate;
   const authority = fingerprint(certificate.authority);
   const isFor = (one: { readonly authority: string | undefined }): boolean =>
     one.authority === undefined || one.authority === authority;
-  if (keys.has(authority)) return `key ${authority}, which signed the certificate, is revoked`;
+  if (isListed(certificate.authority)) return `key ${authority}, which signed the certificate, is revoked`;
   if (serials.some((one) => isFor(one) && one.from <= serial && serial <= one.to)) {
     return `certificate ${serial} by ${authority} is revoked`;
   }

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, test } from "vitest";
-import { fingerprint } from "../../../src/server/public-key.ts";
+import { fingerprint, sha1Fingerprint } from "../../../src/server/public-key.ts";
 import {
   type Accepted,
   type AuthCase,
@@ -54,6 +54,11 @@ describe("a certificate that is revoked", () => {
     [
       "by its authority",
       () => ({ keys: new Set([authority()]) }),
+      "which signed the certificate, is revoked",
+    ],
+    [
+      "by its authority's old fingerprint",
+      () => ({ keys: new Set([sha1Fingerprint(keys.authority.blob)]) }),
       "which signed the certificate, is revoked",
     ],
     [

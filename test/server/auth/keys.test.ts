@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { AuthorizedKey } from "../../../src/config/access.ts";
 import { CLIENT_SIGNATURES } from "../../../src/server/algorithms.ts";
-import { fingerprint } from "../../../src/server/public-key.ts";
+import { fingerprint, sha1Fingerprint } from "../../../src/server/public-key.ts";
 import {
   type Accepted,
   type AuthCase,
@@ -46,12 +46,12 @@ describe.each(CLIENT_SIGNATURES.map((name) => [name]))("a key that signs with %s
     check({ shown: shown(), lines: [line(keys.other)], expected });
   });
 
-  test("and is revoked", () => {
+  test.each([fingerprint, sha1Fingerprint])("and is revoked by its $name", (print) => {
     const expected = `key ${fingerprint(shown().blob)} is revoked`;
     check({
       shown: shown(),
       lines: [line(shown())],
-      revoked: { keys: new Set([fingerprint(shown().blob)]) },
+      revoked: { keys: new Set([print(shown().blob)]) },
       expected,
     });
   });
@@ -85,6 +85,8 @@ describe("a key on a token", () => {
       "the signature by",
     ],
     ["whose counter was changed on the way", { sent: Buffer.of(1, 0, 0, 0, 0) }, {}, "the signature by"],
+    ["with a counter of five bytes, signed", { seen: Buffer.of(1, 0, 0, 0, 0, 1) }, {}, "the signature by"],
+    ["with flags only, signed", { seen: Buffer.of(1) }, {}, "the signature by"],
     ["without a counter", { sent: Buffer.of(1) }, {}, "the signature by"],
     ["without flags and counter", { sent: Buffer.alloc(0) }, {}, "the signature by"],
     ["with a byte behind", { trailing: Buffer.of(0) }, {}, "the signature by"],
