@@ -31,11 +31,6 @@ export interface Listeners {
 /** Bytes a connection may have unsent before it counts as full. */
 const HIGH_WATER = 128 * 1024;
 /**
- * The system's own, which finds out about a client that has vanished while its login waits for a machine: SSH has no question there that
- * every client answers. Node has it asked after 15 s of silence, and then every second, ten times.
- */
-const KEEPALIVE = { keepAlive: true, keepAliveInitialDelay: 15_000 } as const;
-/**
  * Connections that the system holds until they are accepted. A client that finds no place there tries again only after a
  * second; Linux cuts it to net.core.somaxconn.
  */
@@ -49,7 +44,7 @@ export function createListeners({ accept, onError }: ListenersOptions): Listener
     start({ ...(host !== undefined && { host }), port, backlog: BACKLOG });
 
   const start = async (where: ListenOptions | { fd: number }): Promise<{ host: string; port: number }> => {
-    const server = createServer({ ...KEEPALIVE, noDelay: true, highWaterMark: HIGH_WATER }, accept);
+    const server = createServer({ noDelay: true, highWaterMark: HIGH_WATER }, accept);
     server.listen(where);
     await once(server, "listening");
     server.on("error", onError);
