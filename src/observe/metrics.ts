@@ -62,6 +62,7 @@ export function createMetrics(clock: Clock): Metrics {
   const opened = counter("channels_total", "Channels opened so far", ["target"]);
   const refused = counter("channels_refused_total", "Channels that were refused", ["code"]);
   const bytes = counter("bytes_total", "Bytes of channels that have ended", ["target", "direction"]);
+  const reloads = counter("config_reloads_total", "Times that the config was read again", ["result"]);
   const warnings = counter("warnings_total", "Warnings in the log");
   gauge("info", "Always 1", ["version"]).set({ version }, 1);
 
@@ -142,6 +143,12 @@ export function createMetrics(clock: Clock): Metrics {
         channels.dec({ target: event.target });
         bytes.inc({ target: event.target, direction: "up" }, event.bytesUp);
         bytes.inc({ target: event.target, direction: "down" }, event.bytesDown);
+        break;
+      case "config.reloaded":
+        reloads.inc({ result: "taken" });
+        break;
+      case "config.rejected":
+        reloads.inc({ result: "rejected" });
         break;
       case "server.warning":
         warnings.inc();

@@ -7,6 +7,7 @@ import type { ByHand } from "../targets/by-hand.ts";
 import type { Targets } from "../targets/lease.ts";
 import type { Clock } from "../util/clock.ts";
 import { messageOf } from "../util/errors.ts";
+import { nativeCiphersLeftOut } from "../util/native-ciphers.ts";
 import { type Connection, serveConnection } from "./connection.ts";
 import { sourceOf } from "./gate.ts";
 import { readHostKeys } from "./host-keys.ts";
@@ -211,9 +212,16 @@ export function createFrontDoor({ targets, controls, events, clock, ...rest }: F
     async listen(sockets) {
       await wireReady;
       if (!hasNativeCiphers) {
-        const reason =
-          "ssh2's native ciphers are missing, every byte costs a third more CPU: run `npm rebuild ssh2` with a C++ compiler";
-        events.emit({ type: "server.warning", reason });
+        const what = nativeCiphersLeftOut()
+          ? "ssh2's native ciphers are left out, because they were compiled with headers that make them abort this Node"
+          : "ssh2's native ciphers are missing";
+        const remedy = nativeCiphersLeftOut()
+          ? "compile them with Node 24.18, later ones can use that"
+          : "run `npm rebuild ssh2` with a C++ compiler";
+        events.emit({
+          type: "server.warning",
+          reason: `${what}, every byte costs a third more CPU: ${remedy}`,
+        });
       }
       if (!hasHybridKex) {
         const here = `this is Node ${process.versions.node} with OpenSSL ${process.versions.openssl}`;

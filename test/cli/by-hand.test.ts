@@ -114,6 +114,7 @@ Prices of volumes are what AWS lists for us-east-1.
             hourly_price: 2,
             machines: [
               {
+                target: "archiver",
                 state: "ready",
                 since: "2026-01-02T03:04:05.000Z",
                 machine: "i-1",

@@ -56,6 +56,8 @@ export async function startVictim(): Promise<Victim> {
     else if (line.msg === "connection.auth") count(line.accepted ? "logged in" : "not logged in");
     else if (line.msg === "channel.refused") count(`refused: ${line.code}`);
     else if (FORESEEN.includes(line.msg)) count(line.msg);
+    else if (line.msg === "session") count(`session: ${line.status ?? "left"}`);
+    else if (line.msg === "session.refused") count(`session refused: ${line.code}`);
     else if (line.level !== "info" || "err" in line) problems.push(text);
     if (line?.code === "INTERNAL") problems.push(text);
   };

@@ -10,6 +10,9 @@ export interface BeginOptions extends RunOptions {
   /** Bytes the client may send before it is told that they were thrown away. */
   readonly window: number;
   readonly host: ChannelHost;
+  /** Why nothing may be asked for any more, by anybody and by this client; undefined as long as it may. */
+  readonly refusing: () => string | undefined;
+  readonly expelled: () => string | undefined;
   /** It is over; CLOSE was sent if the client is still there. */
   readonly onEnd: (channel: Channel) => void;
 }
@@ -25,7 +28,13 @@ export function beginSession(options: BeginOptions): Channel {
     window: options.window,
     host: options.host,
     forced: identity.permissions.command,
-    run: (command, io) => runSession(command, options, io),
+    async run(command, io) {
+      // The session may be older than what speaks against it.
+      const why = options.refusing() ?? options.expelled();
+      if (why === undefined) return await runSession(command, options, io);
+      io.err(`lazyssh: ${why}`);
+      return 1;
+    },
     onEnd({ command, status }) {
       onEnd(channel);
       events.emit({

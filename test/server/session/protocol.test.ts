@@ -156,6 +156,21 @@ describe("a session", () => {
 });
 
 describe("sessions are refused", () => {
+  test("to who is not let in any more, also one that was open before", async () => {
+    const { door, client } = await open();
+    const id = await session(client);
+    door.reload({ users: [] });
+    client.send(request(id, "exec", "start archiver"));
+    const fields = await client.next(MSG.CHANNEL_EXTENDED_DATA);
+    fields.uint32();
+    fields.uint32();
+    expect(fields.text()).toBe('lazyssh: user "jump" is not configured on this jump host any more\n');
+    await client.next(MSG.CHANNEL_CLOSE);
+    client.send(openMessage(1));
+    expect(await refused(client)).toContain("not configured on this jump host any more");
+    expect(door.machines.asked).toEqual([]);
+  });
+
   test("after the client has said that there will be no more", async () => {
     const { door, client } = await open();
     await session(client);

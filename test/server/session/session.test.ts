@@ -209,6 +209,33 @@ describe("ssh lazyssh stop", () => {
   });
 });
 
+describe("a key with a command of its own", () => {
+  test.each(["stop archiver", "start archiver --for 1h", "/bin/sh"])(
+    "has that run instead of %s",
+    async (asked) => {
+      const { machines, reload, clientKey, told, file, event } = await doorOf();
+      const keys = [authorizedKey(clientKey, { command: "status --json --no-volumes" })];
+      reload({ users: [userConfig("alice", keys)] });
+      const { code, stdout } = await told(asked);
+      expect(code).toBe(0);
+      expect(JSON.parse(stdout.toString())).toMatchObject({ format_version: "1.0" });
+      expect((await ssh(["-F", file, "lazyssh"])).stdout.toString()).toContain("format_version");
+      expect(await event("session")).toMatchObject({ command: "status --json --no-volumes" });
+      expect(machines.asked).toEqual([]);
+    },
+  );
+
+  test("may have no more run than its user", async () => {
+    const { reload, clientKey, told, machines } = await doorOf();
+    const keys = [authorizedKey(clientKey, { command: "stop archiver" })];
+    reload({ users: [userConfig("alice", keys, { commands: ["status"] })] });
+    const { code, stderr } = await told("status");
+    expect(code).toBe(1);
+    expect(stderr).toContain('alice may not have "stop" done here');
+    expect(machines.asked).toEqual([]);
+  });
+});
+
 describe("what sessions do not have", () => {
   test("subsystems: sftp is told so", async () => {
     const { file } = await doorOf();
