@@ -12,6 +12,7 @@ import { printable, type Refusal, refusal, refusalOf } from "./refusal.ts";
 import { type Destination, openRoute } from "./route.ts";
 import { beginSession, sessionRefusal } from "./session/begin.ts";
 import type { Sockets } from "./sockets.ts";
+import { createWindowBudget, type WindowBudget } from "./window-budget.ts";
 import type { Wire } from "./wire.ts";
 
 export interface ChannelsOptions {
@@ -26,6 +27,8 @@ export interface ChannelsOptions {
   readonly clock: Clock;
   readonly limits: Limits;
   readonly sockets: Sockets;
+  /** What clients may send before it is taken, on all channels of all connections. */
+  readonly windows: WindowBudget;
   /** Whether the client's TCP connection takes no more for now. */
   readonly congested: () => boolean;
   /** Why no channel may be opened any more; undefined as long as they may. */
@@ -65,6 +68,9 @@ type Slot =
 
 const READ_BUFFER = 64 * 1024;
 
+/** What a client may send before it is taken, on all of its channels. */
+const CONNECTION_WINDOWS = 24 * 1024 * 1024;
+
 export function createChannels(options: ChannelsOptions): Channels {
   const { wire, tenant, targets, events, clock, limits } = options;
   const { connection, client: from } = tenant;
@@ -72,6 +78,7 @@ export function createChannels(options: ChannelsOptions): Channels {
   const sums = { opened: 0, bytesUp: 0, bytesDown: 0 };
   const slots = new Map<number, Slot>();
   const waiting = new Set<Channel>();
+  const windows = createWindowBudget(CONNECTION_WINDOWS, options.windows);
   let readBuffer: Uint8Array | undefined;
   /** Why there will be no more sessions. */
   let sessionsOver: Refusal | undefined;
@@ -103,6 +110,7 @@ export function createChannels(options: ChannelsOptions): Channels {
     const subject = { ...who, channel: id, ...destination, ...(family !== undefined && { family }) };
     const abort = new AbortController();
     const giveSocketBack = options.sockets.take();
+    let window = 0;
     slots.set(id, { state: "opening", abort });
     try {
       // One for all channels: what is read is copied before the next read.
@@ -120,16 +128,18 @@ export function createChannels(options: ChannelsOptions): Channels {
       const since = clock.now();
       events.emit({ type: "channel.open", ...subject });
       sums.opened += 1;
+      window = windows.take(limits.window);
       const channel = openChannel({
         id,
         client,
-        window: limits.window,
+        window,
         route,
         host,
         clock,
         lingerMs: limits.closeMs,
         onEnd(end) {
           giveSocketBack();
+          windows.give(window);
           closed(id, channel);
           sums.bytesUp += end.bytesUp;
           sums.bytesDown += end.bytesDown;
@@ -177,6 +187,12 @@ export function createChannels(options: ChannelsOptions): Channels {
       return refusal(
         "NOT_PERMITTED",
         `${target}: port ${port} may not be reached through this jump host, ${those}`,
+      );
+    }
+    if (options.windows.exhausted) {
+      return refusal(
+        "RESOURCE_SHORTAGE",
+        "the jump host has no memory left for more channels: try again later",
       );
     }
     if (!options.sockets.roomForTarget) {

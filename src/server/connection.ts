@@ -26,6 +26,7 @@ import { createPulse } from "./pulse.ts";
 import { printable, refusalOf } from "./refusal.ts";
 import type { Sockets } from "./sockets.ts";
 import type { Guest } from "./strangers.ts";
+import type { WindowBudget } from "./window-budget.ts";
 import { createWire } from "./wire.ts";
 
 export interface ConnectionOptions extends Comer {
@@ -42,6 +43,7 @@ export interface ConnectionOptions extends Comer {
   readonly clock: Clock;
   readonly limits: Limits;
   readonly sockets: Sockets;
+  readonly windows: WindowBudget;
   /** Why no channel may be opened any more; undefined as long as they may. */
   readonly refusing: () => string | undefined;
   /** Asked when the client has proved who it is: why it may not come in all the same. */

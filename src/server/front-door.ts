@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { Socket } from "node:net";
+import { totalmem } from "node:os";
 import type { ServerConfig } from "../config/types.ts";
 import type { EventStream } from "../observe/events.ts";
 import type { ByHand } from "../targets/by-hand.ts";
@@ -20,6 +21,7 @@ import { BEATS_PER_KEEPALIVE } from "./pulse.ts";
 import { createSockets } from "./sockets.ts";
 import { createStrangers } from "./strangers.ts";
 import { createTurnAway } from "./turn-away.ts";
+import { createWindowBudget } from "./window-budget.ts";
 import { hasNativeCiphers, wireReady } from "./wire.ts";
 
 export interface FrontDoorOptions {
@@ -58,6 +60,9 @@ export interface FrontDoor {
   close(): Promise<void>;
 }
 
+/** Bytes that all clients together may send before targets have taken them; a quarter of the memory if that is less. */
+const MOST_WINDOWS = 2 * 1024 * 1024 * 1024;
+
 /** That connections cannot be accepted is said so often. */
 const TROUBLE_MS = 60_000;
 
@@ -85,6 +90,7 @@ export function createFrontDoor({ targets, controls, events, clock, ...rest }: F
     if (connections.size + lobby.size === 0) onEmpty();
   };
   const sockets = createSockets(openFiles());
+  const windows = createWindowBudget(Math.min(MOST_WINDOWS, totalmem() / 4));
   const turnAway = createTurnAway(clock);
   const strangers = createStrangers({
     limits: () => current.limits,
@@ -122,6 +128,7 @@ export function createFrontDoor({ targets, controls, events, clock, ...rest }: F
       events,
       clock,
       sockets,
+      windows,
       refusing: () => refusing,
       full() {
         const most = current.limits.connections;
