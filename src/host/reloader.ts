@@ -23,28 +23,40 @@ export interface Reloader extends Disposable {
   reload(): void;
 }
 
+/** Of files that never rest; those that are looked at later will do. */
+const MOST_TRIES = 5;
+
 export function createReloader({ load, first, apply, events, clock }: ReloaderOptions): Reloader {
   const file = first.files[0] ?? "";
   let files = first.files;
   let over = false;
+  let known = "";
   let working = Promise.resolve();
 
   const inTurn = (work: () => Promise<void>): void => {
     working = working.then(() => (over ? undefined : work())).catch(() => undefined);
   };
 
-  const read = async (): Promise<void> => {
-    if (!(await isOrdinary(file))) {
-      const why = "it is not a file that could be read again, or it is gone";
-      return void events.emit({ type: "config.rejected", file, problems: [`${file}: ${why}`] });
+  /** Reads until what has been read is what is there, of whatever files it turns out to depend on. */
+  const settled = async (): Promise<ConfigResult> => {
+    for (let tries = 1; ; tries++) {
+      const before = files;
+      await watched.watch(before);
+      known = await fingerprint(before);
+      const result = await load();
+      // One that does not read may be mended by any of those that the last good one depends on.
+      files = result.config ? result.files : [...new Set([...result.files, ...before])];
+      const isSame = isDeepStrictEqual(files, before) && known === (await fingerprint(files));
+      if (isSame || tries === MOST_TRIES) return result;
     }
-    const { config, diagnostics, files: read } = await load();
-    if (over) return;
+  };
+
+  const take = ({ config, diagnostics }: ConfigResult): void => {
     const problems = diagnostics.map(inWords);
-    // One that does not read may be mended by any of those that the last good one depends on.
-    files = config ? read : [...new Set([...read, ...files])];
-    await watched.watch(files);
-    if (!config) return void events.emit({ type: "config.rejected", file, problems });
+    if (!config) {
+      events.emit({ type: "config.rejected", file, problems });
+      return;
+    }
     try {
       const reloaded = apply(config);
       for (const reason of problems) events.emit({ type: "server.warning", reason });
@@ -54,32 +66,31 @@ export function createReloader({ load, first, apply, events, clock }: ReloaderOp
     }
   };
 
-  /** Until what has been read is what is there. */
   const reload = async (why: "SIGHUP" | "file changed"): Promise<void> => {
-    let before: readonly string[];
-    do {
-      before = files;
-      known = fingerprint(before);
-      await known;
-      events.emit({ type: "config.reloading", file, why });
-      await read();
-    } while (!over && (await known) !== (await fingerprint(before)));
-    known = fingerprint(files);
+    events.emit({ type: "config.reloading", file, why });
+    if (await isOrdinary(file)) {
+      const result = await settled();
+      if (!over) take(result);
+    } else {
+      known = await fingerprint(files);
+      const reason = `${file}: it is not a file that could be read again, or it is gone`;
+      events.emit({ type: "config.rejected", file, problems: [reason] });
+    }
   };
 
   const look = async (): Promise<void> => {
-    if ((await known) !== (await fingerprint(files))) await reload("file changed");
+    if (known !== (await fingerprint(files))) await reload("file changed");
   };
 
   const watched = createFileWatch({ clock, onHint: () => inTurn(look) });
-  let known = fingerprint(files);
   /** The start has taken a while, and nobody has watched. */
   inTurn(async () => {
-    await watched.watch(files);
-    known = fingerprint(files);
-    await known;
-    const { config } = (await isOrdinary(file)) ? await load() : first;
-    if (!isDeepStrictEqual(config, first.config)) await reload("file changed");
+    known = await fingerprint(files);
+    if (!(await isOrdinary(file))) return;
+    const result = await settled();
+    if (over || isDeepStrictEqual(result.config, first.config)) return;
+    events.emit({ type: "config.reloading", file, why: "file changed" });
+    take(result);
   });
 
   return {

@@ -20,6 +20,24 @@ export type LazysshEvent = Happening & { readonly family?: string };
 type Happening =
   | { readonly type: "listening"; readonly host: string; readonly port: number }
   | { readonly type: "connection.open"; readonly connection: string; readonly client: string }
+  /**
+   * Connections that were not let in since the last time this was said: of an address that is refused (`penalty`), or that had logged in
+   * when there were as many as may be (`connections`). Or some of too many that had not logged in were dropped (`startups`).
+   * `source` is the last one's.
+   */
+  | {
+      readonly type: "connections.refused";
+      readonly why: "penalty" | "startups" | "connections";
+      readonly count: number;
+      readonly source: string;
+    }
+  /** Connections from this address are not let in until then (ISO 8601). */
+  | {
+      readonly type: "source.refused";
+      readonly source: string;
+      readonly until: string;
+      readonly reason: string;
+    }
   | ({ readonly type: "connection.auth"; readonly connection: string; readonly client: string } & AuthOutcome)
   /** The sums are of its channels; nobody is named when nobody logged in. */
   | ({

@@ -51,6 +51,8 @@ function levelOf(event: LazysshEvent): Level {
     case "machine.unfit":
     case "limit.reached":
     case "channel.refused":
+    case "connections.refused":
+    case "source.refused":
     case "session.refused":
     case "server.warning":
       return "warn";

@@ -11,6 +11,7 @@ import { MSG, message, OPEN_FAILURE, ProtocolError, Reader } from "./protocol.ts
 import { printable, type Refusal, refusal, refusalOf } from "./refusal.ts";
 import { type Destination, openRoute } from "./route.ts";
 import { beginSession, sessionRefusal } from "./session/begin.ts";
+import type { Sockets } from "./sockets.ts";
 import type { Wire } from "./wire.ts";
 
 export interface ChannelsOptions {
@@ -20,10 +21,11 @@ export interface ChannelsOptions {
   readonly targets: Targets;
   readonly controls: ByHand;
   /** Since when the server serves, milliseconds since the epoch. */
-  readonly since: number;
+  readonly serverSince: number;
   readonly events: EventStream;
   readonly clock: Clock;
   readonly limits: Limits;
+  readonly sockets: Sockets;
   /** Whether the client's TCP connection takes no more for now. */
   readonly congested: () => boolean;
   /** Why no channel may be opened any more; undefined as long as they may. */
@@ -100,6 +102,7 @@ export function createChannels(options: ChannelsOptions): Channels {
     const family = targets.familyOf(destination.target);
     const subject = { ...who, channel: id, ...destination, ...(family !== undefined && { family }) };
     const abort = new AbortController();
+    const giveSocketBack = options.sockets.take();
     slots.set(id, { state: "opening", abort });
     try {
       // One for all channels: what is read is copied before the next read.
@@ -126,6 +129,7 @@ export function createChannels(options: ChannelsOptions): Channels {
         clock,
         lingerMs: limits.closeMs,
         onEnd(end) {
+          giveSocketBack();
           closed(id, channel);
           sums.bytesUp += end.bytesUp;
           sums.bytesDown += end.bytesDown;
@@ -134,6 +138,7 @@ export function createChannels(options: ChannelsOptions): Channels {
       });
       slots.set(id, { state: "open", channel });
     } catch (error) {
+      giveSocketBack();
       slots.delete(id);
       options.onRouted();
       const refused = refusalOf(error);
@@ -172,6 +177,12 @@ export function createChannels(options: ChannelsOptions): Channels {
       return refusal(
         "NOT_PERMITTED",
         `${target}: port ${port} may not be reached through this jump host, ${those}`,
+      );
+    }
+    if (!options.sockets.roomForTarget) {
+      return refusal(
+        "RESOURCE_SHORTAGE",
+        "the jump host has as many connections as its limit of open files allows: raise it (LimitNOFILE, ulimit -n), or try again later",
       );
     }
     return undefined;

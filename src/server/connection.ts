@@ -1,8 +1,7 @@
-import type { Socket } from "node:net";
 import type { ServerConfig } from "../config/types.ts";
 import type { AuthOutcome, EventStream } from "../observe/events.ts";
 import type { ByHand } from "../targets/by-hand.ts";
-import type { Lease, Targets, Tenant } from "../targets/lease.ts";
+import type { Lease, Targets } from "../targets/lease.ts";
 import type { Clock } from "../util/clock.ts";
 import { type Deadline, deadline } from "../util/deadline.ts";
 import { formatDuration } from "../util/duration.ts";
@@ -11,41 +10,50 @@ import type { Credential } from "./auth/credential.ts";
 import { whyNoMore } from "./auth/standing.ts";
 import { bootVisibly } from "./boot.ts";
 import { type Channels, createChannels } from "./channels.ts";
+import { excess } from "./excess.ts";
+import { PROGRESS, type Progress } from "./gate.ts";
 import { createHostKeyRotation, PROVE_HOST_KEYS } from "./host-key-rotation.ts";
 import type { HostKeys } from "./host-keys.ts";
 import { type Identity, whoIs } from "./identity.ts";
 import type { Limits } from "./limits.ts";
+import type { Comer } from "./lobby.ts";
 import { createLogin } from "./login.ts";
 import { createOutlet } from "./outlet.ts";
+import type { Offence } from "./penalties.ts";
 import { objectionTo, sees } from "./permissions.ts";
 import { DISCONNECT, type DisconnectCode, MSG, message, type ProtocolError, Reader } from "./protocol.ts";
 import { createPulse } from "./pulse.ts";
 import { printable, refusalOf } from "./refusal.ts";
+import type { Sockets } from "./sockets.ts";
+import type { Guest } from "./strangers.ts";
 import { createWire } from "./wire.ts";
 
-export interface ConnectionOptions {
-  readonly socket: Socket;
-  readonly tenant: Tenant;
-  /** IP address of the client, without port or brackets. */
-  readonly address: string;
+export interface ConnectionOptions extends Comer {
+  /** What it said first; our identification line has been sent. */
+  readonly first: Buffer;
   /** As it is now: it may be reloaded. */
   readonly config: () => ServerConfig;
   readonly hostKeys: HostKeys;
   readonly targets: Targets;
   readonly controls: ByHand;
   /** Since when the server serves, milliseconds since the epoch. */
-  readonly since: number;
+  readonly serverSince: number;
   readonly events: EventStream;
   readonly clock: Clock;
   readonly limits: Limits;
+  readonly sockets: Sockets;
   /** Why no channel may be opened any more; undefined as long as they may. */
   readonly refusing: () => string | undefined;
+  /** Asked when the client has proved who it is: why it may not come in all the same. */
+  readonly full: () => string | undefined;
+  /** The client has proved who it is, and may come in. */
+  readonly onEntered: () => void;
   /** The socket is closed and nothing is held any more. */
-  readonly onClosed: () => void;
+  readonly onClosed: (offence: Offence | undefined) => void;
 }
 
 /** One client, from its TCP connection to the end of it. */
-export interface Connection {
+export interface Connection extends Guest {
   readonly authenticated: boolean;
   /** Looks for signs of life; call it every third of `keepaliveMs`. */
   pulse(): void;
@@ -54,10 +62,9 @@ export interface Connection {
 }
 
 export function serveConnection(options: ConnectionOptions): Connection {
-  const { socket, clock, limits, events, address } = options;
+  const { socket, clock, limits, events, address, since } = options;
   let { tenant } = options;
   const { connection, client } = tenant;
-  const since = clock.now();
   let keysSince = since;
   let channels: Channels | undefined;
   /** Whose key has proved itself. */
@@ -69,6 +76,11 @@ export function serveConnection(options: ConnectionOptions): Connection {
   let handover: Deadline | undefined;
   let ended: string | undefined;
   let closing: Deadline | undefined;
+  let progress: Progress = PROGRESS.SILENT;
+  let progressAt = since;
+  let offence: Offence | undefined;
+  /** Key exchanges after the first. */
+  let exchanges = 0;
 
   socket.setNoDelay(true);
   const outlet = createOutlet(socket, { onDrain: () => channels?.resume() });
@@ -77,19 +89,25 @@ export function serveConnection(options: ConnectionOptions): Connection {
     message: receive,
     exchanging: () => startExchange(),
     ready() {
+      if (progress < PROGRESS.EXCHANGED) comeFurther(PROGRESS.EXCHANGED);
       exchange[Symbol.dispose]();
       keysSince = clock.now();
       channels?.resume();
     },
-    failed: (error: ProtocolError) => finish(error.message),
+    failed(error: ProtocolError) {
+      offence ??= error.code === DISCONNECT.NO_MORE_AUTH_METHODS ? "failed_logins" : "broke_protocol";
+      finish(error.message);
+    },
   });
   const rotation = createHostKeyRotation(wire, options.hostKeys);
   const login = createLogin({
     wire,
     context: () => ({ ...options.config(), now: clock.now(), address }),
     tries: limits.authTries,
-    onOutcome: (outcome: AuthOutcome) =>
-      events.emit({ type: "connection.auth", connection, client, ...outcome }),
+    onOutcome(outcome: AuthOutcome) {
+      if (!outcome.accepted) offence = "failed_logins";
+      events.emit({ type: "connection.auth", connection, client, ...outcome });
+    },
     onVerified(verified, shown) {
       identity = verified;
       credential = shown;
@@ -97,6 +115,9 @@ export function serveConnection(options: ConnectionOptions): Connection {
       const { maxMachines } = permissions;
       tenant = { ...tenant, user: { name, maxMachines, sees: (target) => sees(permissions, target) } };
       grace[Symbol.dispose]();
+      const full = options.full();
+      if (full !== undefined) end(DISCONNECT.TOO_MANY_CONNECTIONS, full);
+      else options.onEntered();
     },
     boot,
     onEnter: enter,
@@ -106,16 +127,21 @@ export function serveConnection(options: ConnectionOptions): Connection {
     dead: (reason) => end(DISCONNECT.CONNECTION_LOST, reason),
   });
 
-  /** Ends the connection when something is not done in time. */
-  function within(ms: number, what: string): Deadline {
-    const limit = deadline(clock, ms, () => `${what} took longer than ${formatDuration(ms)}`);
-    limit.signal.addEventListener("abort", () => end(DISCONNECT.BY_APPLICATION, String(limit.signal.reason)));
+  /** Ends the connection when something is not done in time; `passed` of it is over. */
+  function within(ms: number, what: string, passed = 0): Deadline {
+    const reason = `${what} took longer than ${formatDuration(ms)}`;
+    const limit = deadline(clock, ms - passed, () => reason);
+    limit.signal.addEventListener("abort", () => {
+      offence = "dawdled";
+      end(DISCONNECT.BY_APPLICATION, reason);
+    });
     return limit;
   }
-  const grace = within(limits.loginGraceMs, "the login");
+  const grace = within(limits.loginGraceMs, "the login", clock.now() - since);
   let exchange = within(limits.keyExchangeMs, "the key exchange");
 
   function startExchange(): void {
+    exchanges += 1;
     exchange[Symbol.dispose]();
     exchange = within(limits.rekeyingMs, "the key exchange");
   }
@@ -186,8 +212,12 @@ export function serveConnection(options: ConnectionOptions): Connection {
       case MSG.EXT_INFO:
         break;
       default:
-        if (channels) converse(type, payload, channels);
-        else login.message(payload);
+        if (channels) {
+          converse(type, payload, channels);
+        } else {
+          comeFurther(PROGRESS.TRYING);
+          login.message(payload);
+        }
     }
   }
 
@@ -242,11 +272,32 @@ export function serveConnection(options: ConnectionOptions): Connection {
     socket.resume();
   }
 
-  socket.on("data", (chunk: Buffer) => {
+  function comeFurther(to: Progress): void {
+    progress = to;
+    progressAt = clock.now();
+  }
+
+  function whatIsTooMuch(): string | undefined {
+    const { bytesRead: received, bytesWritten: sent } = socket;
+    const seconds = (clock.now() - since) / 1_000;
+    return excess({ loggedIn: identity !== undefined, exchanges, seconds, received, sent });
+  }
+
+  function onBytes(chunk: Buffer): void {
     pulse.heard();
     wire.receive(chunk);
-    if (ended === undefined) outlet.holdBackReader();
-  });
+    if (progress === PROGRESS.SILENT && wire.identified) comeFurther(PROGRESS.IDENTIFIED);
+    if (ended !== undefined) return;
+    const tooMuch = whatIsTooMuch();
+    if (tooMuch === undefined) {
+      outlet.holdBackReader();
+    } else {
+      offence = "broke_protocol";
+      end(DISCONNECT.PROTOCOL_ERROR, tooMuch);
+    }
+  }
+
+  socket.on("data", onBytes);
   socket.on("error", (error) => finish(`the connection broke (${error.message})`));
   socket.on("end", () => finish("the client closed the connection"));
   socket.on("close", () => {
@@ -266,12 +317,25 @@ export function serveConnection(options: ConnectionOptions): Connection {
       bytesUp,
       bytesDown,
     });
-    options.onClosed();
+    options.onClosed(identity ? undefined : offence);
   });
   events.emit({ type: "connection.open", connection, client });
-  wire.start();
+  onBytes(options.first);
 
   return {
+    source: options.source,
+    get progress() {
+      return progress;
+    },
+    get since() {
+      return progressAt;
+    },
+    drop(reason) {
+      offence ??= "dawdled";
+      end(DISCONNECT.TOO_MANY_CONNECTIONS, reason);
+      // It is not waited for: there may be thousands.
+      socket.destroySoon();
+    },
     get authenticated() {
       return identity !== undefined;
     },

@@ -6,13 +6,20 @@ import type { ByHand } from "../targets/by-hand.ts";
 import type { Targets } from "../targets/lease.ts";
 import type { Clock } from "../util/clock.ts";
 import { messageOf } from "../util/errors.ts";
+import { nativeCiphersLeftOut } from "../util/native-ciphers.ts";
 import { type Connection, serveConnection } from "./connection.ts";
+import { sourceOf } from "./gate.ts";
 import { readHostKeys } from "./host-keys.ts";
 import { HYBRID_KEX, hasHybridKex } from "./hybrid-kex.ts";
 import { type Limits, limitsOf } from "./limits.ts";
 import { createListeners } from "./listeners.ts";
+import { type Comer, createLobby } from "./lobby.ts";
+import { openFiles } from "./open-files.ts";
 import { DISCONNECT } from "./protocol.ts";
 import { BEATS_PER_KEEPALIVE } from "./pulse.ts";
+import { createSockets } from "./sockets.ts";
+import { createStrangers } from "./strangers.ts";
+import { createTurnAway } from "./turn-away.ts";
 import { hasNativeCiphers, wireReady } from "./wire.ts";
 
 export interface FrontDoorOptions {
@@ -51,6 +58,9 @@ export interface FrontDoor {
   close(): Promise<void>;
 }
 
+/** That connections cannot be accepted is said so often. */
+const TROUBLE_MS = 60_000;
+
 /** @throws LazysshError `CONFIG_INVALID` when the host key cannot be used. */
 export function createFrontDoor({ targets, controls, events, clock, ...rest }: FrontDoorOptions): FrontDoor {
   const read = (config: ServerConfig) => ({
@@ -59,64 +69,110 @@ export function createFrontDoor({ targets, controls, events, clock, ...rest }: F
     hostKeys: readHostKeys(config.hostKeys, clock.now()),
   });
   let current = read(rest.config);
-  const since = clock.now();
+  const serverSince = clock.now();
   const warn = (): void => {
     for (const reason of current.hostKeys.warnings) events.emit({ type: "server.warning", reason });
   };
   const connections = new Set<Connection>();
+  /** Those of them that have logged in. */
+  const members = new Set<Connection>();
   const stopped = new AbortController();
   let refusing: string | undefined;
+  let troubleAt = Number.NEGATIVE_INFINITY;
   let closing: Promise<void> | undefined;
   let onEmpty: () => void = () => undefined;
+  const onLeft = (): void => {
+    if (connections.size + lobby.size === 0) onEmpty();
+  };
+  const sockets = createSockets(openFiles());
+  const turnAway = createTurnAway(clock);
+  const strangers = createStrangers({
+    limits: () => current.limits,
+    room: () => sockets.roomForClient,
+    known: (source) => [...members].some((member) => member.source === source),
+    events,
+    clock,
+  });
 
   const accept = (socket: Socket): void => {
     // Before anything else: an error without a listener would end the process.
     socket.on("error", () => undefined);
     const address = socket.remoteAddress?.replace(/^::ffff:/, "");
     if (address === undefined || refusing !== undefined) return void socket.destroy();
-    const strangers = [...connections].filter(({ authenticated }) => !authenticated);
-    if (strangers.length >= current.limits.startups.full) {
-      events.emit({
-        type: "server.warning",
-        reason: `too many connections that have not logged in: ${address} was dropped`,
-      });
-      return void socket.destroy();
-    }
+    const source = sourceOf(address);
+    const objection = strangers.objection(source);
+    if (objection !== undefined) return void turnAway(socket, objection);
     const client = `${address.includes(":") ? `[${address}]` : address}:${socket.remotePort ?? 0}`;
+    const tenant = { connection: randomBytes(4).toString("hex"), client };
+    socket.once("close", sockets.take());
+    strangers.arrived(lobby.enter({ socket, tenant, address, source, since: clock.now() }));
+  };
+
+  const serve = (comer: Comer, first: Buffer): void => {
+    const { source } = comer;
     const connection = serveConnection({
-      socket,
-      tenant: { connection: randomBytes(4).toString("hex"), client },
-      address,
+      ...comer,
+      first,
       config: () => current.config,
       hostKeys: current.hostKeys,
       limits: current.limits,
       targets,
       controls,
-      since,
+      serverSince,
       events,
       clock,
+      sockets,
       refusing: () => refusing,
-      onClosed() {
+      full() {
+        const most = current.limits.connections;
+        if (members.size < most) return undefined;
+        strangers.tooMany(source);
+        return `this jump host has ${most} connections, more are not allowed: try again later`;
+      },
+      onEntered() {
+        members.add(connection);
+        strangers.entered(connection);
+      },
+      onClosed(offence) {
         connections.delete(connection);
-        if (connections.size === 0) onEmpty();
+        strangers.left(connection, offence);
+        if (members.delete(connection)) strangers.entered(connection);
+        onLeft();
       },
     });
     connections.add(connection);
+    strangers.arrived(connection);
   };
+
+  const lobby = createLobby({
+    graceMs: () => current.limits.loginGraceMs,
+    clock,
+    events,
+    onSpoken(comer, first, guest) {
+      strangers.left(guest, undefined);
+      serve(comer, first);
+    },
+    onGone(guest) {
+      strangers.left(guest, undefined);
+      onLeft();
+    },
+  });
 
   const listeners = createListeners({
     accept,
-    onError: (error) =>
-      events.emit({
-        type: "server.warning",
-        reason: `a connection could not be accepted: ${messageOf(error)}`,
-      }),
+    onError(error) {
+      // There may be thousands, all for the same reason.
+      if (clock.now() - troubleAt < TROUBLE_MS) return;
+      troubleAt = clock.now();
+      events.emit({ type: "server.warning", reason: cannotAccept(error) });
+    },
   });
 
   const beat = async (): Promise<void> => {
     for (;;) {
       await clock.sleep(current.limits.keepaliveMs / BEATS_PER_KEEPALIVE, stopped.signal);
       for (const connection of connections) connection.pulse();
+      strangers.report();
     }
   };
 
@@ -134,13 +190,14 @@ export function createFrontDoor({ targets, controls, events, clock, ...rest }: F
     for (const connection of connections) {
       connection.end(DISCONNECT.BY_APPLICATION, refusing ?? "the jump host is shutting down");
     }
-    if (connections.size > 0) await empty;
+    lobby.close();
+    if (connections.size + lobby.size > 0) await empty;
     await listeners.closed();
   };
 
   return {
     get connections() {
-      return connections.size;
+      return connections.size + lobby.size;
     },
     get listening() {
       return listeners.listening;
@@ -148,9 +205,16 @@ export function createFrontDoor({ targets, controls, events, clock, ...rest }: F
     async listen(sockets) {
       await wireReady;
       if (!hasNativeCiphers) {
-        const reason =
-          "ssh2's native ciphers are missing, every byte costs a third more CPU: run `npm rebuild ssh2` with a C++ compiler";
-        events.emit({ type: "server.warning", reason });
+        const what = nativeCiphersLeftOut()
+          ? "ssh2's native ciphers are left out, because they were compiled with headers that make them abort this Node"
+          : "ssh2's native ciphers are missing";
+        const remedy = nativeCiphersLeftOut()
+          ? "compile them with Node 24.18, later ones can use that"
+          : "run `npm rebuild ssh2` with a C++ compiler";
+        events.emit({
+          type: "server.warning",
+          reason: `${what}, every byte costs a third more CPU: ${remedy}`,
+        });
       }
       if (!hasHybridKex) {
         const here = `this is Node ${process.versions.node} with OpenSSL ${process.versions.openssl}`;
@@ -169,4 +233,12 @@ export function createFrontDoor({ targets, controls, events, clock, ...rest }: F
     refuseNew,
     close: () => (closing ??= close()),
   };
+}
+
+function cannotAccept(error: NodeJS.ErrnoException): string {
+  const { code = "" } = error;
+  const why = /^(EMFILE|ENFILE)$/.test(code)
+    ? `no file descriptors are left (${code}), raise the limit of open files (LimitNOFILE, ulimit -n)`
+    : messageOf(error);
+  return `connections could not be accepted: ${why}`;
 }

@@ -12,6 +12,8 @@ export interface Limits {
   readonly authTries: number;
   /** Connections that have not logged in: see LimitsConfig. */
   readonly startups: LimitsConfig["startups"];
+  /** Whether addresses whose connections offend are refused for a while. Default true; a test of offences turns it off. */
+  readonly penalties: boolean;
   /** Connections that have logged in. Default 1000. */
   readonly connections: number;
   /** Channels of one connection, opening and closing ones included. Default 256. */
@@ -40,6 +42,7 @@ export interface Limits {
 export function limitsOf({ clientTimeoutMs, ...config }: LimitsConfig): Limits {
   return {
     ...config,
+    penalties: true,
     keyExchangeMs: 20_000,
     rekeyingMs: 120_000,
     window: 2 * 1024 * 1024,

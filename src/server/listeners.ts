@@ -30,7 +30,11 @@ export interface Listeners {
 
 /** Bytes a connection may have unsent before it counts as full. */
 const HIGH_WATER = 128 * 1024;
-const BACKLOG = 511;
+/**
+ * Connections that the system holds until they are accepted. A client that finds no place there tries again only after a
+ * second; Linux cuts it to net.core.somaxconn.
+ */
+const BACKLOG = 4_096;
 
 export function createListeners({ accept, onError }: ListenersOptions): Listeners {
   const servers: Server[] = [];

@@ -21,6 +21,8 @@ export interface WireHandler {
 }
 
 export interface Wire {
+  /** Whether the client's identification line has come. */
+  readonly identified: boolean;
   /** Hash of the first key exchange, which signatures are bound to. */
   readonly sessionId: Buffer;
   /** What the host key signed the latest exchange with. */
@@ -46,7 +48,7 @@ export interface Wire {
 }
 
 /** The version is left out on purpose; it would only help those who look for old ones. */
-const IDENT = "lazyssh";
+export const IDENT = "lazyssh";
 
 /** Held back during a key exchange are answers and window adjustments only; a client that needs more misbehaves. */
 const MOST_HELD = 1024 * 1024;
@@ -224,6 +226,9 @@ export function createWire(hostKeys: HostKeys, handler: WireHandler): Wire {
   }
 
   return {
+    get identified() {
+      return identified;
+    },
     get sessionId() {
       const id = protocol._kex?.sessionID;
       if (!id) throw new ProtocolError("there is no session before the key exchange");

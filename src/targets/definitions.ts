@@ -57,10 +57,11 @@ export function createDefinitions(options: DefinitionsOptions): Definitions {
   /** Definitions that wait until the machines there are have ended: `shared` is another, and machines of both kinds do not go together. */
   const later = new Map<string, MachineContext>();
 
-  /** All that start machines: what the file has, and the names of families that are remembered. */
+  /** All that start machines: what the file has, and the names of families that are remembered, or still have a machine. */
   const wanted = (next: Config, { names, find }: Catalog) => {
     const configured = next.targets.map((target): Named => ({ target, family: target.name }));
-    const members = [...contexts.keys()]
+    const remaining = [...removed.keys()].filter((name) => sharedNow(name) !== undefined);
+    const members = [...contexts.keys(), ...remaining]
       .filter((name) => !names.includes(name))
       .flatMap((name) => find(name) ?? []);
     return [...configured, ...members].flatMap(({ target, family }) =>

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from "node:crypto";
-import { afterAll, beforeAll, describe, expect } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Command, type Machine, type SshClient, sshClients } from "../harness/clients.ts";
 import { type JumpHost, startJumpHost } from "../harness/jump-host.ts";
 import { requires } from "../harness/requires.ts";
@@ -82,3 +82,26 @@ describe.each(["ed25519", "ecdsa", "rsa"] as const)(
     });
   },
 );
+
+describe("with keys that are exchanged anew after each MiB", () => {
+  let jump: JumpHost;
+  beforeAll(async () => {
+    jump = await startJumpHost({ server: 'limits {\n    rekey_bytes = "1MiB"\n  }' });
+  }, 60_000);
+  afterAll(() => jump[Symbol.asyncDispose]());
+
+  describe.each(sshClients)("$name", (client) => {
+    const itWith = requires(...client.needs);
+    itWith("has 20 MB go both ways", () => echoes(client, jump), 2 * DEADLINE_MS);
+  });
+
+  test("as OpenSSH counts them", async () => {
+    await using target = await tcpTarget((socket) => socket.end(randomBytes(20_000_000)));
+    const [client] = sshClients;
+    if (!client) throw new Error("there is no client");
+    const { args, ...command } = await client.pipe(jump, "archiver", target.port);
+    const { stderr } = await runs({ ...command, args: ["-v", ...args] });
+    // What is under way goes with the old keys.
+    expect(stderr.match(/SSH2_MSG_NEWKEYS received/g)?.length).toBeGreaterThan(5);
+  });
+});

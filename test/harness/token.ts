@@ -7,6 +7,8 @@ export interface TokenOptions {
   readonly application?: string;
   /** 1: touched, 4: its user verified. Default: touched. */
   readonly flags?: number;
+  /** Signed and sent in place of flags and counter. */
+  readonly seen?: Buffer;
   /** Flags and counter as they are sent, when they are not those that were signed. */
   readonly sent?: Buffer;
   readonly name?: string;
@@ -45,9 +47,10 @@ export function softToken(kind: "ed25519" | "ecdsa", application = "ssh:"): Toke
     publicLine: `${type} ${blob.toString("base64")} token`,
     sign(data, options = {}) {
       counter += 1;
-      const seen = Buffer.alloc(5);
-      seen.writeUInt8(options.flags ?? 1);
-      seen.writeUInt32BE(counter, 1);
+      const flagsAndCounter = Buffer.alloc(5);
+      flagsAndCounter.writeUInt8(options.flags ?? 1);
+      flagsAndCounter.writeUInt32BE(counter, 1);
+      const seen = options.seen ?? flagsAndCounter;
       const signed = Buffer.concat([sha256(options.application ?? application), seen, sha256(data)]);
       return Buffer.concat([
         strings(options.name ?? type, signBytes(signed)),

@@ -1,3 +1,4 @@
+import { writeFileSync } from "node:fs";
 import { describe, expect, it, onTestFinished } from "vitest";
 import type { Config } from "../../src/config/index.ts";
 import { startHost } from "../../src/host/index.ts";
@@ -7,6 +8,34 @@ import { jump, openChannel } from "../harness/jump.ts";
 import { serverConfig } from "../harness/server-config.ts";
 import { ssh } from "../harness/ssh.ts";
 import { eventually } from "../harness/world.ts";
+
+it("the program waits for its channels at SIGTERM, for drain_timeout at most", async () => {
+  const j = await jump();
+  writeFileSync(j.configFile, j.text({ drain_timeout: '"1h"' }));
+  const program = j.start();
+  const config = await j.sshConfig(program);
+  const channel = await openChannel(config, `here:${j.target.port}`);
+  program.kill("SIGTERM");
+  expect(await program.logged("server.draining")).toMatchObject({
+    level: "info",
+    signal: "SIGTERM",
+    seconds: 3_600,
+  });
+  const refused = await ssh(["-F", config, "-W", `here:${j.target.port}`, "lazyssh"]);
+  expect(refused.stderr).toContain("Connection refused");
+  await channel.goesOn(1024 * 1024);
+  await channel.end();
+  const { code } = await program.ended;
+  expect(code).toBe(0);
+
+  writeFileSync(j.configFile, j.text({ drain_timeout: '"2s"' }));
+  const second = j.start();
+  const longer = await openChannel(await j.sshConfig(second), `here:${j.target.port}`);
+  second.kill("SIGTERM");
+  await second.logged("server.draining");
+  expect((await second.ended).code).toBe(0);
+  expect((await longer.running.result).stderr).toContain("the jump host is shutting down");
+});
 
 /** A host in this process, so that its time can be cut short, and a client with an open channel. */
 async function draining(drainMs: number) {
@@ -51,7 +80,7 @@ async function draining(drainMs: number) {
   const state = { drained: false };
   const drain = () => {
     const done = host.drain("SIGTERM", hurry.signal);
-    done.then(() => {
+    void done.then(() => {
       state.drained = true;
     });
     return done;

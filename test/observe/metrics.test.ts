@@ -165,6 +165,9 @@ describe("metrics", () => {
       { type: "machine.notice", ...machine, reason: "", clients: [] },
       { type: "limit.reached", target: "archiver", limit: "budget", reason: "" },
       { type: "server.warning", reason: "" },
+      { type: "config.reloaded", file: "config.hcl", changes: [], kept: [] },
+      { type: "config.rejected", file: "config.hcl", problems: [""] },
+      { type: "config.rejected", file: "config.hcl", problems: [""] },
       { type: "listening", host: "::1", port: 7922 },
     ];
     for (const event of seen) events.emit(event);
@@ -183,6 +186,8 @@ describe("metrics", () => {
       'lazyssh_leak_suspected_total{target="archiver"}': 1,
       'lazyssh_notices_total{target="archiver"}': 1,
       'lazyssh_limits_reached_total{target="archiver",limit="budget"}': 1,
+      'lazyssh_config_reloads_total{result="taken"}': 1,
+      'lazyssh_config_reloads_total{result="rejected"}': 2,
       lazyssh_warnings_total: 1,
       [[...samples.keys()].find((name) => name.startsWith("lazyssh_info{version=")) ?? ""]: 1,
     });

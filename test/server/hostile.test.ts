@@ -21,6 +21,7 @@ beforeAll(async () => {
       keyExchangeMs: 1_000,
       rekeyingMs: 1_000,
       startups: { begin: 60, rate: 100, full: 60 },
+      penalties: false,
     },
   });
   target = await tcpTarget((socket) => serve(socket));
@@ -89,6 +90,14 @@ describe("before the login", () => {
     ]);
     await plain(Buffer.concat([Buffer.from("SSH-2.0-fuzz\r\n"), short]));
     await stillServes();
+  });
+
+  test("the grace counts from one's own arrival, however long the server has been up", async () => {
+    await using old = await openDoor({ limits: { loginGraceMs: 1_000 } });
+    await systemClock.sleep(1_100);
+    await using client = await rawClient(old.port);
+    await client.login(old.clientKey);
+    expect(client.socket.closed).toBe(false);
   });
 
   test("a connection that says nothing is dropped when the grace is over", async () => {

@@ -1,11 +1,14 @@
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import Protocol from "ssh2/lib/protocol/Protocol.js";
 import { describe, expect, test } from "vitest";
 import { readHostKeys } from "../../src/server/host-keys.ts";
 import { MSG, message, type ProtocolError, Reader } from "../../src/server/protocol.ts";
 import { createWire, hasNativeCiphers, type WireHandler } from "../../src/server/wire.ts";
 import { systemClock } from "../../src/util/clock.ts";
+import { nativeCiphersLeftOut } from "../../src/util/native-ciphers.ts";
 import { poll } from "../harness/front-door.ts";
 import { sshFolder } from "../harness/ssh.ts";
 
@@ -26,6 +29,8 @@ async function joined(handler: Partial<WireHandler> = {}) {
   const log: string[] = [];
   /** Packets of the client that still pass; later ones are kept until all do. */
   let passing = Number.POSITIVE_INFINITY;
+  /** Not all ciphers write a packet in one go. */
+  let writes = 0;
   let kept: Buffer[] = [];
   const wire = createWire(readHostKeys([{ key: key.privateKey, certificate: undefined }], 0), {
     ...NOTHING,
@@ -38,6 +43,7 @@ async function joined(handler: Partial<WireHandler> = {}) {
   const client = new Protocol({
     server: false,
     onWrite(bytes) {
+      writes += 1;
       if (passing-- > 0) setImmediate(() => wire.receive(Buffer.from(bytes)));
       else kept.push(Buffer.from(bytes));
     },
@@ -55,8 +61,11 @@ async function joined(handler: Partial<WireHandler> = {}) {
   wire.start();
   client.start();
   await poll("both have keys", () => log.includes("ready") && log.includes("client ready"));
+  writes = 0;
+  client._cipher.encrypt(client._cipher.allocPacket(1).fill(MSG.IGNORE, 5, 6));
+  const perPacket = writes;
   const pass = (packets: number): void => {
-    passing = packets;
+    passing = packets * perPacket;
     for (const bytes of kept) wire.receive(bytes);
     kept = [];
   };
@@ -101,7 +110,28 @@ describe("what wire.ts relies on in ssh2", () => {
   });
 
   test("is the native binding, which this installation has", () => {
-    expect(hasNativeCiphers).toBe(true);
+    expect(hasNativeCiphers).toBe(!nativeCiphersLeftOut());
+  });
+
+  test("are ciphers that do not end the process when they are collected", async () => {
+    setFlagsFromString("--expose-gc");
+    const collect = runInNewContext("gc") as () => void;
+    const gone = new FinalizationRegistry<undefined>(() => {
+      collected += 1;
+    });
+    let collected = 0;
+    for (let n = 0; n < 5; n++) {
+      const { wire, client } = await joined();
+      gone.register(client._cipher, undefined);
+      // What is under way arrives first.
+      await new Promise(setImmediate);
+      wire.silence();
+      client.cleanup();
+    }
+    await poll("the end of the first", () => {
+      collect();
+      return collected > 0;
+    });
   });
 });
 

@@ -161,6 +161,24 @@ describe("a family of targets", () => {
     });
   });
 
+  it("that is taken out and put back has the machines again that are used, as it is defined then", async () => {
+    const { ready, fleet, config, clock, running, cloudOf, ask } = familyWorld();
+    const [lease] = await ready("a.dev");
+    fleet.reconfigure({ ...config(), targets: config().targets.slice(1) });
+    expect(fleet.status().map(({ name, machines }) => [name, machines.length])).toContainEqual(["a.dev", 1]);
+    await clock.advance(90_000);
+    fleet.reconfigure(config({ lingerMs: 60_000 }));
+    const again = ask("a.dev");
+    await clock.advance(1_000);
+    expect(again.lease).toBeDefined();
+    expect(cloudOf("a.dev").machines).toHaveLength(1);
+    lease?.release();
+    again.lease?.release();
+    await clock.advance(30_000);
+    expect(running()).toEqual(["a.dev"]);
+    await clock.until(() => running().length === 0, 60_000);
+  });
+
   it("is kept by hand name by name", async () => {
     const { fleet, clock, running } = familyWorld();
     const held = fleet.hold("a.dev", { forMs: undefined, lift: false, signal: never });

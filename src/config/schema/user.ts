@@ -151,5 +151,7 @@ function authorityOf(
     };
   const { key } = split.key;
   const weak = weakness(key);
-  return weak ? { problem: weak } : { key: { ...NO_OPTIONS, key, source, certAuthority: true } };
+  // Where no options are, the certificate alone says whether a security key must be touched, as with sshd's TrustedUserCAKeys.
+  const options = { ...NO_OPTIONS, touchRequired: false };
+  return weak ? { problem: weak } : { key: { ...options, key, source, certAuthority: true } };
 }

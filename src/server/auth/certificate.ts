@@ -12,7 +12,7 @@ export interface Certificate {
   readonly type: number;
   readonly id: string;
   readonly principals: readonly string[];
-  /** Seconds since the epoch; from the first on, and before the second. */
+  /** Seconds since the epoch; from the first on, and before the second, of which the greatest is later than any time. */
   readonly validAfter: bigint;
   readonly validBefore: bigint;
   readonly critical: CertificateOptions;
@@ -29,7 +29,6 @@ type CertificateOptions = ReadonlyMap<string, Buffer>;
 
 /** `SSH_CERT_TYPE_USER`; 2 is a host's. */
 const USER = 1;
-const FOR_EVER = 2n ** 64n - 1n;
 
 /** @throws Error when it is not as the specification has it, to the last byte. */
 export function readCertificate(type: KeyType, blob: Buffer): Certificate {
@@ -63,7 +62,7 @@ export function flawOf(certificate: Certificate, now: number, address: string): 
   if (type !== USER) return "it is not one for users";
   const seconds = BigInt(Math.floor(now / 1000));
   if (seconds < validAfter) return `it is not valid before ${when(validAfter)}`;
-  if (validBefore !== FOR_EVER && seconds >= validBefore) return `it was valid until ${when(validBefore)}`;
+  if (seconds >= validBefore) return `it was valid until ${when(validBefore)}`;
   if (principals.length === 0) return "it is for nobody: it has no principals";
   for (const [name, data] of critical) {
     if (!CRITICAL.includes(name)) return `its critical option "${name}" is not known here`;

@@ -23,7 +23,7 @@ export interface RunOptions {
   readonly events: EventStream;
   readonly clock: Clock;
   /** Since when the server serves, milliseconds since the epoch. */
-  readonly since: number;
+  readonly serverSince: number;
 }
 
 /** Exit statuses, as those of the program itself; the last is what a shell makes of Ctrl-C. */
@@ -103,7 +103,7 @@ async function perform(command: Command, options: RunOptions, io: SessionIo): Pr
       };
       const { volumes } = command;
       const targets = await reportTargets({ machines, clock, volumes, signal: io.signal });
-      const status = { server: { version, since: options.since }, targets };
+      const status = { server: { version, since: options.serverSince }, targets };
       const text = command.json
         ? JSON.stringify(statusToJson(status, now), undefined, 2)
         : renderStatus(status, now).trimEnd();

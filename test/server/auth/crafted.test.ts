@@ -120,6 +120,11 @@ describe("a certificate made by hand", () => {
     ["signed, and then changed", () => ({ sign: { data: Buffer.alloc(100) } }), "its signature by"],
     ["with an empty signature", () => ({ signature: () => none }), "its signature by"],
     ["with bytes behind its signature", () => ({ sign: { trailing: Buffer.of(0) } }), "its signature by"],
+    [
+      "with a signature named as one by a token",
+      () => ({ sign: { name: "sk-ssh-ed25519@openssh.com" } }),
+      "its signature by",
+    ],
     ["with a signature of another name", () => ({ sign: { name: "ssh-rsa" } }), "its signature by"],
     [
       "whose authority is a certificate",

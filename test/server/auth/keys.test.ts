@@ -85,6 +85,8 @@ describe("a key on a token", () => {
       "the signature by",
     ],
     ["whose counter was changed on the way", { sent: Buffer.of(1, 0, 0, 0, 0) }, {}, "the signature by"],
+    ["with a counter of five bytes, signed", { seen: Buffer.of(1, 0, 0, 0, 0, 1) }, {}, "the signature by"],
+    ["with flags only, signed", { seen: Buffer.of(1) }, {}, "the signature by"],
     ["without a counter", { sent: Buffer.of(1) }, {}, "the signature by"],
     ["without flags and counter", { sent: Buffer.alloc(0) }, {}, "the signature by"],
     ["with a byte behind", { trailing: Buffer.of(0) }, {}, "the signature by"],

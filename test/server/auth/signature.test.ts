@@ -1,13 +1,12 @@
-import { spawn } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
-import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { verifySignature } from "../../../src/server/auth/signature.ts";
+import { Reader } from "../../../src/server/protocol.ts";
 import { readPublicKey } from "../../../src/server/public-key.ts";
 import { signatureOf } from "../../harness/sign.ts";
-import { sshFolder } from "../../harness/ssh.ts";
+import { sshFolder, startSsh } from "../../harness/ssh.ts";
 import { tempDir } from "../../harness/temp.ts";
 import { softToken, strings, type TokenOptions } from "../../harness/token.ts";
 
@@ -29,9 +28,7 @@ async function sshKeygenAccepts(kind: "ed25519" | "ecdsa", options: TokenOptions
   const ours = verifySignature(token.type as "sk-ssh-ed25519@openssh.com", key, signature, signed);
   const args = ["-Y", "verify", "-n", "test", "-I", "me"];
   const files = ["-f", join(dir, "signers"), "-s", join(dir, "signature")];
-  const child = spawn("ssh-keygen", [...args, ...files], { stdio: ["pipe", "ignore", "ignore"] });
-  child.stdin.end(text);
-  const [code] = (await once(child, "close")) as [number];
+  const { code } = await startSsh([...args, ...files], { program: "ssh-keygen", input: text }).result;
   expect(code === 0, "ssh-keygen agrees").toBe(ours !== undefined);
   return code === 0;
 }
@@ -75,6 +72,18 @@ describe("a signature", () => {
     expect(
       verifySignature("ecdsa-sha2-nistp256", readPublicKey(files.blob), signature, data),
     ).toBeUndefined();
+  });
+
+  test("by ECDSA with a number behind those two is wrong", async () => {
+    await using folder = await sshFolder();
+    const files = await folder.key("key", "ecdsa", 256);
+    const fields = new Reader(signatureOf(files, files.type, data));
+    const [type, numbers] = [fields.text(), fields.string()];
+    const verify = (bytes: Buffer) =>
+      verifySignature("ecdsa-sha2-nistp256", readPublicKey(files.blob), strings(type, bytes), data);
+    expect(verify(numbers)).toEqual({ token: undefined });
+    expect(verify(Buffer.concat([numbers, strings(one)]))).toBeUndefined();
+    expect(verify(Buffer.concat([numbers, Buffer.of(0)]))).toBeUndefined();
   });
 
   test("by ECDSA is right whatever lengths its numbers happen to have", async () => {
