@@ -145,7 +145,9 @@ function opens(r: Rand): Step[] {
       [1, 2 ** 32 - 1],
       [1, 1 + r.int(5000)],
     ]);
-    const fields = ["direct-tcpip", id, window, 32_768, "archiver", { port }, "127.0.0.1", 65_535];
+    const fields = r.chance(0.3)
+      ? ["session", id, window, 32_768]
+      : ["direct-tcpip", id, window, 32_768, "archiver", { port }, "127.0.0.1", 65_535];
     return { do: "send", message: { type: MSG.CHANNEL_OPEN, fields } };
   });
   return [...steps, { do: "await", type: MSG.CHANNEL_OPEN_CONFIRMATION, times: steps.length }];
