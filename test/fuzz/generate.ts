@@ -11,7 +11,7 @@ import {
   type Session,
   type Step,
 } from "./steps.ts";
-import { CIPHERS, KEX, MACS, SIGNATURES, USERS } from "./values.ts";
+import { CIPHERS, HOST_KEYS, KEX, MACS, SIGNATURES, USERS } from "./values.ts";
 
 /** The session of this number: always the same. */
 export function generate(seed: number): Session {
@@ -85,21 +85,23 @@ function brokenHandshake(r: Rand): Step[] {
 }
 
 function exchange(r: Rand): Step {
-  const hostKey = "ssh-ed25519";
-  const [usual, cipher] = [r.chance(0.6), r.pick(CIPHERS)];
-  return { do: "exchange", kex: usual ? KEX[0] : r.pick(KEX), cipher, mac: r.pick(MACS), hostKey };
+  const kex = r.chance(0.95) ? KEX[r.int(2)] : KEX[2];
+  const hostKey = r.chance(0.8) ? HOST_KEYS[0] : r.pick(HOST_KEYS);
+  return { do: "exchange", kex: kex ?? KEX[0], cipher: r.pick(CIPHERS), mac: r.pick(MACS), hostKey };
 }
 
 const asksForLogin: Step = { do: "send", message: { type: MSG.SERVICE_REQUEST, fields: ["ssh-userauth"] } };
 
+const CERTIFIED = "ssh-ed25519-cert-v01@openssh.com";
+
 function enters(r: Rand): Step[] {
-  const login: Login = {
-    user: r.weighted([
-      [5, "jump"],
-      [1, "boot+archiver"],
-    ]),
-    key: "client",
-  };
+  const user = r.chance(0.8) ? "jump" : "boot+archiver";
+  const login = r.weighted<Login>([
+    [7, { user, key: "client" }],
+    [1, { user, key: "ecdsa" }],
+    [1, { user, key: "rsa" }],
+    [2, { user, key: "other", blob: "cert", algorithm: CERTIFIED }],
+  ]);
   const steps: Step[] = [asksForLogin, { do: "login", login }];
   // Most wait for the answer; the rest go on as if it had come.
   if (r.chance(0.9)) steps.push({ do: "await", type: MSG.USERAUTH_SUCCESS });
@@ -123,12 +125,11 @@ function logins(r: Rand): Step[] {
 
 /** With a certificate that is whole, or has one thing changed. */
 function certified(r: Rand): Login {
-  const algorithm = "ssh-ed25519-cert-v01@openssh.com";
   const edit: Edit = ["flip", r.int(600), 1 << r.int(8)];
   return {
     user: "jump",
     key: "other",
-    algorithm,
+    algorithm: CERTIFIED,
     blob: r.pick(["cert", "hostcert"]),
     ...(r.chance(0.7) && { blobEdits: [r.chance(0.7) ? edit : mutation(r)] }),
   };
