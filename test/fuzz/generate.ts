@@ -4,6 +4,7 @@ import { mutatedMessage, mutation } from "./mutate.ts";
 import { type Rand, rand } from "./rand.ts";
 import {
   type Edit,
+  type Field,
   KEY_NAMES,
   type Login,
   type Message,
@@ -137,19 +138,21 @@ function certified(r: Rand): Login {
 
 /** Some channels that the server will open, so that there is something to talk about. */
 function opens(r: Rand): Step[] {
-  const ports = Array.from({ length: r.int(5) }, () =>
-    r.pick<PortName>(["echo", "echo", "sink", "source", "stuck", "bye"]),
-  );
-  const steps = ports.map((port, id): Step => {
+  const count = r.int(5);
+  const steps: Step[] = [];
+  for (let id = 0; id < count; id++) {
     const window = r.weighted([
       [3, 2 ** 21],
       [1, 2 ** 32 - 1],
       [1, 1 + r.int(5000)],
     ]);
-    const fields = ["direct-tcpip", id, window, 32_768, "archiver", { port }, "127.0.0.1", 65_535];
-    return { do: "send", message: { type: MSG.CHANNEL_OPEN, fields } };
-  });
-  return [...steps, { do: "await", type: MSG.CHANNEL_OPEN_CONFIRMATION, times: steps.length }];
+    const port = r.pick<PortName>(["echo", "echo", "sink", "source", "stuck", "bye"]);
+    const what: Field[] = r.chance(0.7)
+      ? ["direct-tcpip", id, window, 32_768, "archiver", { port }, "127.0.0.1", 65_535]
+      : ["session", id, window, 32_768];
+    steps.push({ do: "send", message: { type: MSG.CHANNEL_OPEN, fields: what } });
+  }
+  return [...steps, { do: "await", type: MSG.CHANNEL_OPEN_CONFIRMATION, times: count }];
 }
 
 /** Messages of a phase, whole and broken, and things that happen to a connection. */

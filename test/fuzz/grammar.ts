@@ -51,7 +51,7 @@ const openTunnel: Maker = (r) => ({
       [8, 32_768],
       [2, number(r)],
     ]),
-    r.pick(TARGETS),
+    r.chance(0.1) ? `${r.hex(4)}.dev` : r.pick(TARGETS),
     r.chance(0.9) ? { port: r.pick(PORT_NAMES) } : number(r),
     "127.0.0.1",
     65_535,

@@ -17,7 +17,7 @@ const SERVER = `
   host_keys = [file("hostecdsa"), file("hostrsa")]
   user "ci" {
     trusted_user_ca_keys = [file("ca.pub")]
-    targets              = ["arch*"]
+    targets              = ["arch*", "*.dev"]
   }
   user "limited" {
     authorized_keys_file = "limited.keys"
@@ -30,6 +30,11 @@ const SERVER = `
   }
 `;
 
+/** Any number of targets, for those who make names up. */
+const FAMILY = `target "*.dev" "forward" {
+  to = "127.0.0.1"
+}`;
+
 /** The program, and all that sessions refer to by name. */
 export async function setStage(options: ProgramOptions): Promise<{
   readonly jump: JumpHost;
@@ -40,7 +45,7 @@ export async function setStage(options: ProgramOptions): Promise<{
   const prepare = async (folder: SshFolder): Promise<void> => {
     made = await makeKeys(folder);
   };
-  const jump = await startJumpHost({ ...options, server: SERVER, prepare });
+  const jump = await startJumpHost({ ...options, server: SERVER, more: FAMILY, prepare });
   if (!made) throw new Error("no keys");
   const { keys, blobs } = made;
   const targets = await startTargets();
