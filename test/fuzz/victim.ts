@@ -35,6 +35,8 @@ const SETTLED_MS = 30_000;
 
 /** What the front door may say of clients like these. */
 const FORESEEN: readonly string[] = ["connections.refused", "source.refused"];
+/** And what it may say of the installation. */
+const SLOW = "ssh2's native ciphers are ";
 
 export async function startVictim(): Promise<Victim> {
   const problems: string[] = [];
@@ -53,6 +55,7 @@ export async function startVictim(): Promise<Victim> {
     else if (FORESEEN.includes(line.msg)) count(line.msg);
     else if (line.msg === "session") count(`session: ${line.status ?? "left"}`);
     else if (line.msg === "session.refused") count(`session refused: ${line.code}`);
+    else if (line.msg === "server.warning" && String(line.reason).startsWith(SLOW)) count("slow ciphers");
     else if (line.level !== "info" || "err" in line) problems.push(text);
     if (line?.code === "INTERNAL") problems.push(text);
   };
