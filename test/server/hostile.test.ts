@@ -89,6 +89,14 @@ describe("before the login", () => {
       Buffer.alloc(10, 255),
     ]);
     await plain(Buffer.concat([Buffer.from("SSH-2.0-fuzz\r\n"), short]));
+    // A public key before any KEXINIT, over which ssh2 stumbles.
+    await plain(
+      Buffer.concat([
+        Buffer.from("SSH-2.0-fuzz\r\n"),
+        Buffer.from("0000000c061e00000001ff000000000000", "hex"),
+      ]),
+    );
+    await door.event("connection.close", ({ reason }) => reason === "the client sent a bad packet");
     await stillServes();
   });
 
