@@ -58,31 +58,30 @@ export const hostCertificates = refined(listOf(hostCertificate), "list of certif
   ok(given),
 );
 
-/** Each key once, with its certificate; `report` is told what does not fit together. */
+/**
+ * Each key once, with its certificate. Of several of one type the first proves the server, and the others are announced to clients, so that
+ * they know the next key before it is used.
+ *
+ * @param report Told what does not fit together.
+ */
 export function hostKeyConfigs(
   keys: readonly HostKey[],
   certificates: readonly HostCertificate[],
-  report: (about: "keys" | "certificates", summary: string, detail: string) => void,
+  report: (summary: string, detail: string) => void,
 ): readonly HostKeyConfig[] {
-  const byType = new Map<string, HostKey>();
-  for (const key of keys) {
-    const other = byType.get(key.type);
-    if (other !== undefined && !other.publicBlob.equals(key.publicBlob)) {
-      const detail = `There are two different keys of the type ${key.type}; clients would only ever see one of them. Take one away.`;
-      report("keys", "Two host keys of one type", detail);
-    }
-    byType.set(key.type, other ?? key);
-  }
+  const distinct = keys.filter(
+    ({ publicBlob }, index) => keys.findIndex((other) => other.publicBlob.equals(publicBlob)) === index,
+  );
   const used = new Map<HostKey, PublicKey>();
   for (const { certificate, key } of certificates) {
-    const owner = [...byType.values()].find(({ publicBlob }) => publicBlob.equals(key));
+    const owner = distinct.find(({ publicBlob }) => publicBlob.equals(key));
     if (owner === undefined) {
       const detail = `The certificate of the key ${fingerprint(key)} (${certificate.type}) belongs to none of the host keys. Sign the public key of one of them, or add that key to host_keys.`;
-      report("certificates", "Certificate without its key", detail);
+      report("Certificate without its key", detail);
     } else if (used.has(owner)) {
       const detail = `There are two certificates of the key ${fingerprint(key)}. Take one away.`;
-      report("certificates", "Two certificates of one key", detail);
+      report("Two certificates of one key", detail);
     } else used.set(owner, certificate);
   }
-  return [...byType.values()].map((owner) => ({ key: owner.key, certificate: used.get(owner) }));
+  return distinct.map((owner) => ({ key: owner.key, certificate: used.get(owner) }));
 }

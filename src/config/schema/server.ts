@@ -46,7 +46,12 @@ export const serverTable = {
     "private key that the jump host proves itself with, in PEM or OpenSSH format, without a passphrase.",
     { sensitive: true },
   ),
-  hostKeys: optional("host_keys", hostKeys, "several of them, each of another type.", { sensitive: true }),
+  hostKeys: optional(
+    "host_keys",
+    hostKeys,
+    "several of them, of which the first of each type is used, and the others are announced.",
+    { sensitive: true },
+  ),
   hostCertificates: defaulted(
     "host_certificates",
     hostCertificates,
@@ -119,15 +124,11 @@ export function serverConfig(
       'One of "host_key" and "host_keys" is needed.',
     );
   }
-  const named = {
-    keys: section.span(hostKeys ? "hostKeys" : "hostKey"),
-    certificates: section.span("hostCertificates"),
-  };
   checkUsers({ authorizedKey, users, targets, header: section.header }, decoder);
   return {
     ...others,
-    hostKeys: hostKeyConfigs(keys, hostCertificates, (about, ...words) =>
-      decoder.error(named[about], ...words),
+    hostKeys: hostKeyConfigs(keys, hostCertificates, (...words) =>
+      decoder.error(section.span("hostCertificates"), ...words),
     ),
     users: [...(authorizedKey ? [jumpUser(authorizedKey)] : []), ...users.map(userConfig)],
     limits: limitsConfig(limits),

@@ -4,7 +4,7 @@ const COMMANDS: Readonly<Record<UserCommand, string>> = {
   status: "status [--json] [--no-volumes]   machines, who uses them, what they wait for, volumes, costs",
   start:
     "start TARGET [--for DURATION]    have a machine started and kept, without a connection; for 2h, say",
-  stop: "stop TARGET [--cut]              take that back; --cut (or --now) ends the connections that use it, too",
+  stop: "stop TARGET [--cut]              take that back; --cut (or --now) ends your connections, too",
 };
 
 /** What somebody may ask for, as lines. */

@@ -4,6 +4,7 @@ import { renderOverview } from "../../report/overview.ts";
 import { reportTargets } from "../../report/status.ts";
 import { statusToJson } from "../../report/status-json.ts";
 import { renderStatus } from "../../report/status-text.ts";
+import { whoText } from "../../report/who.ts";
 import type { ByHand, TargetStatus } from "../../targets/by-hand.ts";
 import type { Tenant } from "../../targets/lease.ts";
 import type { Clock } from "../../util/clock.ts";
@@ -119,10 +120,27 @@ async function perform(command: Command, options: RunOptions, io: SessionIo): Pr
     }
     case "stop": {
       const { target, cut } = command;
+      if (cut) assertOwn(target, options);
       events.emit({ type: "control", do: "stop", target: printable(target), cut, ...by });
       return tell(io, stoppedOutcome(target, await controls.drop(target, { cut }), now, CALLED));
     }
   }
+}
+
+/** @throws LazysshError `NOT_PERMITTED` when somebody else's connections would be ended: they may be in the middle of a backup. */
+function assertOwn(target: string, { controls, identity }: RunOptions): void {
+  const machines = controls
+    .status()
+    .flatMap((one) => one.machines.filter((machine) => machine.target === target));
+  const others = machines.flatMap(({ leases }) =>
+    leases.filter(({ kind, user }) => kind === "channel" && user !== identity.user),
+  );
+  if (others.length === 0) return;
+  const who = [...new Set(others.map(whoText))].join(", ");
+  throw new LazysshError(
+    "NOT_PERMITTED",
+    `${printable(target)}: it is used by ${who}, too, whose connections may be ended at the jump host itself only: lazyssh stop --cut`,
+  );
 }
 
 function tell(io: SessionIo, { out, err, done }: Outcome): number {

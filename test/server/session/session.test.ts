@@ -209,6 +209,28 @@ describe("ssh lazyssh stop", () => {
     await told("stop archiver --cut");
     expect(machines.asked.at(-1)).toEqual({ drop: "archiver", cut: true });
   });
+
+  test("does not end the connections of others, who may be in the middle of a backup", async () => {
+    const { machines, told } = await doorOf();
+    const target = readyTarget(since);
+    const usedBy = (user: string) => ({
+      ...target,
+      machines: target.machines.map((machine) => ({
+        ...machine,
+        leases: machine.leases.map((lease) => ({ ...lease, user })),
+      })),
+    });
+    machines.targets = [usedBy("bob")];
+    expect(await told("stop archiver --cut")).toMatchObject({
+      code: 1,
+      stderr:
+        "lazyssh: archiver: it is used by bob from 192.0.2.7:50123, too, whose connections may be ended at the jump host itself only: lazyssh stop --cut\n",
+    });
+    expect(machines.asked).toEqual([]);
+    machines.targets = [usedBy("alice")];
+    expect(await told("stop archiver --cut")).toMatchObject({ code: 0 });
+    expect(machines.asked).toEqual([{ drop: "archiver", cut: true }]);
+  });
 });
 
 describe("a key with a command of its own", () => {
