@@ -114,11 +114,10 @@ export function createFrontDoor({ targets, controls, events, clock, ...rest }: F
     strangers.arrived(lobby.enter({ socket, tenant, address, source, since: clock.now() }));
   };
 
-  const serve = (comer: Comer, first: Buffer): void => {
+  const serve = (comer: Comer): Connection => {
     const { source } = comer;
     const connection = serveConnection({
       ...comer,
-      first,
       config: () => current.config,
       hostKeys: current.hostKeys,
       limits: current.limits,
@@ -149,15 +148,16 @@ export function createFrontDoor({ targets, controls, events, clock, ...rest }: F
     });
     connections.add(connection);
     strangers.arrived(connection);
+    return connection;
   };
 
   const lobby = createLobby({
     graceMs: () => current.limits.loginGraceMs,
     clock,
     events,
-    onSpoken(comer, first, guest) {
+    onSpoken(comer, guest) {
       strangers.left(guest, undefined);
-      serve(comer, first);
+      return serve(comer).receive;
     },
     onGone(guest) {
       strangers.left(guest, undefined);

@@ -23,8 +23,8 @@ export interface LobbyOptions {
   readonly graceMs: () => number;
   readonly clock: Clock;
   readonly events: EventStream;
-  /** The first bytes have come, and the client is out of the lobby. */
-  readonly onSpoken: (comer: Comer, first: Buffer, guest: Guest) => void;
+  /** The first bytes have come, and the client is out of the lobby. Answers who gets them, and all that follow. */
+  readonly onSpoken: (comer: Comer, guest: Guest) => (bytes: Buffer) => void;
   /** It is closed, and has said nothing. */
   readonly onGone: (guest: Guest) => void;
 }
@@ -73,10 +73,15 @@ export function createLobby({ graceMs, clock, events, onSpoken, onGone }: LobbyO
         onGone(guest);
       };
       socket.once("close", onClose);
-      socket.once("data", (first: Buffer) => {
-        socket.off("close", onClose);
-        silent.delete(guest);
-        onSpoken(comer, first, guest);
+      let receive: ((bytes: Buffer) => void) | undefined;
+      // One listener for all: a stream that loses its only one may stop.
+      socket.on("data", (bytes: Buffer) => {
+        if (!receive) {
+          socket.off("close", onClose);
+          silent.delete(guest);
+          receive = onSpoken(comer, guest);
+        }
+        receive(bytes);
       });
       // RFC 4253 §4.2: both sides may speak first, and some clients wait.
       socket.write(GREETING);
