@@ -64,10 +64,10 @@ export interface Connection extends Guest {
 }
 
 export function serveConnection(options: ConnectionOptions): Connection {
-  const { socket, clock, limits, events, address, since } = options;
+  const { socket, clock, limits, events, address, cameAt } = options;
   let { tenant } = options;
   const { connection, client } = tenant;
-  let keysSince = since;
+  let keysSince = cameAt;
   let channels: Channels | undefined;
   /** Whose key has proved itself. */
   let identity: Identity | undefined;
@@ -76,7 +76,7 @@ export function serveConnection(options: ConnectionOptions): Connection {
   let ended: string | undefined;
   let closing: Deadline | undefined;
   let progress: Progress = PROGRESS.SILENT;
-  let progressAt = since;
+  let progressAt = cameAt;
   let offence: Offence | undefined;
   /** Key exchanges after the first. */
   let exchanges = 0;
@@ -136,7 +136,7 @@ export function serveConnection(options: ConnectionOptions): Connection {
     });
     return limit;
   }
-  const grace = within(limits.loginGraceMs, "the login", clock.now() - since);
+  const grace = within(limits.loginGraceMs, "the login", clock.now() - cameAt);
   let exchange = within(limits.keyExchangeMs, "the key exchange");
 
   function startExchange(): void {
@@ -264,7 +264,7 @@ export function serveConnection(options: ConnectionOptions): Connection {
 
   function whatIsTooMuch(): string | undefined {
     const { bytesRead: received, bytesWritten: sent } = socket;
-    const seconds = (clock.now() - since) / 1_000;
+    const seconds = (clock.now() - cameAt) / 1_000;
     return excess({ loggedIn: identity !== undefined, exchanges, seconds, received, sent });
   }
 
@@ -288,7 +288,7 @@ export function serveConnection(options: ConnectionOptions): Connection {
     finish("the client closed the connection");
     closing?.[Symbol.dispose]();
     wire.silence();
-    const seconds = (clock.now() - since) / 1000;
+    const seconds = (clock.now() - cameAt) / 1000;
     const { opened = 0, bytesUp = 0, bytesDown = 0 } = channels ?? {};
     events.emit({
       type: "connection.close",

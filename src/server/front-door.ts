@@ -111,7 +111,7 @@ export function createFrontDoor({ targets, controls, events, clock, ...rest }: F
     const client = `${address.includes(":") ? `[${address}]` : address}:${socket.remotePort ?? 0}`;
     const tenant = { connection: randomBytes(4).toString("hex"), client };
     socket.once("close", sockets.take());
-    strangers.arrived(lobby.enter({ socket, tenant, address, source, since: clock.now() }));
+    strangers.arrived(lobby.enter({ socket, tenant, address, source, cameAt: clock.now() }));
   };
 
   const serve = (comer: Comer): Connection => {

@@ -16,7 +16,7 @@ export interface Comer {
   /** See {@link Guest}. */
   readonly source: string;
   /** When it was accepted, milliseconds. */
-  readonly since: number;
+  readonly cameAt: number;
 }
 
 export interface LobbyOptions {
@@ -69,7 +69,7 @@ export function createLobby({ graceMs, clock, events, onSpoken, onGone }: LobbyO
       const { socket } = comer;
       const onClose = (): void => {
         silent.delete(guest);
-        if (!guest.dropped) logSilence(events, comer, guest.reason, (clock.now() - comer.since) / 1_000);
+        if (!guest.dropped) logSilence(events, comer, guest.reason, (clock.now() - comer.cameAt) / 1_000);
         onGone(guest);
       };
       socket.once("close", onClose);
@@ -109,7 +109,7 @@ class Silent implements Guest {
   }
 
   get since(): number {
-    return this.#comer.since;
+    return this.#comer.cameAt;
   }
 
   /** Nothing is said of it, because there may be thousands. */
