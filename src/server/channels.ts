@@ -1,40 +1,28 @@
 import type { EventStream } from "../observe/events.ts";
 import type { ByHand } from "../targets/by-hand.ts";
-import type { Targets, Tenant } from "../targets/lease.ts";
+import type { Tenant } from "../targets/lease.ts";
 import type { Clock } from "../util/clock.ts";
 import { LazysshError } from "../util/errors.ts";
+import { type Admission, objectionToChannel, objectionToTunnel } from "./admission.ts";
 import { type Channel, type ChannelHost, type ClientSide, openChannel, passOn } from "./channel.ts";
-import { type Identity, whoIs } from "./identity.ts";
-import type { Limits } from "./limits.ts";
-import { objectionTo } from "./permissions.ts";
+import { whoIs } from "./identity.ts";
 import { MSG, message, OPEN_FAILURE, ProtocolError, Reader } from "./protocol.ts";
 import { printable, type Refusal, refusal, refusalOf } from "./refusal.ts";
 import { type Destination, openRoute } from "./route.ts";
 import { beginSession, sessionRefusal } from "./session/begin.ts";
-import type { Sockets } from "./sockets.ts";
-import { createWindowBudget, type WindowBudget } from "./window-budget.ts";
+import { createWindowBudget } from "./window-budget.ts";
 import type { Wire } from "./wire.ts";
 
-export interface ChannelsOptions {
+export interface ChannelsOptions extends Admission {
   readonly wire: Wire;
-  readonly identity: Identity;
   readonly tenant: Tenant;
-  readonly targets: Targets;
   readonly controls: ByHand;
   /** Since when the server serves, milliseconds since the epoch. */
-  readonly since: number;
+  readonly serverSince: number;
   readonly events: EventStream;
   readonly clock: Clock;
-  readonly limits: Limits;
-  readonly sockets: Sockets;
-  /** What clients may send before it is taken, on all channels of all connections. */
-  readonly windows: WindowBudget;
   /** Whether the client's TCP connection takes no more for now. */
   readonly congested: () => boolean;
-  /** Why no channel may be opened any more; undefined as long as they may. */
-  readonly refusing: () => string | undefined;
-  /** Why this client would not be let in any more; undefined as long as it would. */
-  readonly expelled: () => string | undefined;
   /** A channel has its machine, or will get none. */
   readonly onRouted: () => void;
 }
@@ -157,53 +145,6 @@ export function createChannels(options: ChannelsOptions): Channels {
     }
   };
 
-  /** What speaks against a channel of any kind. */
-  const crowding = (client: ClientSide): Refusal | undefined => {
-    const refusing = options.refusing();
-    if (refusing !== undefined) return refusal("SHUTTING_DOWN", refusing);
-    const expelled = options.expelled();
-    if (expelled !== undefined) return refusal("NOT_PERMITTED", expelled);
-    if (client.maxPacket === 0) return refusal("BAD_REQUEST", "the client takes no data at all");
-    if (slots.size < limits.channels) return undefined;
-    return refusal("RESOURCE_SHORTAGE", `this connection has ${slots.size} channels, more are not allowed`);
-  };
-
-  /** What speaks against a request before any machine is asked for. */
-  const objection = ({ target, port }: Destination): Refusal | undefined => {
-    if (target !== printable(target)) {
-      return refusal(
-        "UNKNOWN_TARGET",
-        `"${printable(target)}" with other than printable characters is no target`,
-      );
-    }
-    if (port === 0 || port > 65_535) {
-      return refusal("BAD_REQUEST", `${target}: there is no port ${port}, they are 1 to 65535`);
-    }
-    const forbidden = objectionTo(options.identity, { target, port });
-    if (forbidden !== undefined) return refusal("NOT_PERMITTED", forbidden);
-    const ports = targets.portsOf(target);
-    if (ports && !ports.includes(port)) {
-      const those = ports.length === 1 ? `only port ${ports[0]} may` : `these may: ${ports.join(", ")}`;
-      return refusal(
-        "NOT_PERMITTED",
-        `${target}: port ${port} may not be reached through this jump host, ${those}`,
-      );
-    }
-    if (options.windows.exhausted) {
-      return refusal(
-        "RESOURCE_SHORTAGE",
-        "the jump host has no memory left for more channels: try again later",
-      );
-    }
-    if (!options.sockets.roomForTarget) {
-      return refusal(
-        "RESOURCE_SHORTAGE",
-        "the jump host has as many connections as its limit of open files allows: raise it (LimitNOFILE, ulimit -n), or try again later",
-      );
-    }
-    return undefined;
-  };
-
   /** An open request is refused before anything was done for it. */
   const onRefused = (client: ClientSide, refused: Refusal, destination: Destination | undefined): void => {
     const { code, text: reason } = refused;
@@ -220,7 +161,8 @@ export function createChannels(options: ChannelsOptions): Channels {
   };
 
   const onSession = (client: ClientSide): void => {
-    const refused = sessionsOver ?? sessionRefusal(options.identity) ?? crowding(client);
+    const refused =
+      sessionsOver ?? sessionRefusal(options.identity) ?? objectionToChannel(client, slots.size, options);
     if (refused) {
       onRefused(client, refused, undefined);
       return;
@@ -243,7 +185,8 @@ export function createChannels(options: ChannelsOptions): Channels {
       return;
     }
     const destination = { target: fields.text(), port: fields.uint32() };
-    const refused = crowding(client) ?? objection(destination);
+    const refused =
+      objectionToChannel(client, slots.size, options) ?? objectionToTunnel(destination, options);
     if (!refused) {
       void open(freeId(), client, destination);
       return;

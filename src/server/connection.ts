@@ -36,7 +36,7 @@ export interface ConnectionOptions extends Comer {
   readonly targets: Targets;
   readonly controls: ByHand;
   /** Since when the server serves, milliseconds since the epoch. */
-  readonly since: number;
+  readonly serverSince: number;
   readonly events: EventStream;
   readonly clock: Clock;
   readonly limits: Limits;

@@ -74,7 +74,7 @@ export function createFrontDoor({ targets, controls, events, clock, ...rest }: F
     hostKeys: readHostKeys(config.hostKeys, clock.now()),
   });
   let current = read(rest.config);
-  const since = clock.now();
+  const serverSince = clock.now();
   const warn = (): void => {
     for (const reason of current.hostKeys.warnings) events.emit({ type: "server.warning", reason });
   };
@@ -123,7 +123,7 @@ export function createFrontDoor({ targets, controls, events, clock, ...rest }: F
       limits: current.limits,
       targets,
       controls,
-      since,
+      serverSince,
       events,
       clock,
       sockets,

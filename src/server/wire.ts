@@ -292,8 +292,8 @@ export function createWire(hostKeys: HostKeys, handler: WireHandler): Wire {
   };
 }
 
+/** ssh2 throws errors of its own, with a text; what it stumbles over is of no use to a client. */
 function describe(error: unknown): string {
-  return error instanceof Error
-    ? `the client sent a bad packet (${error.message})`
-    : "the client sent a bad packet";
+  const stumbled = !(error instanceof Error) || error instanceof TypeError || error instanceof RangeError;
+  return stumbled ? "the client sent a bad packet" : `the client sent a bad packet (${error.message})`;
 }

@@ -159,7 +159,11 @@ function unknownTarget(
     name,
     [...names, ...used].filter((one) => !isFamily(one)),
   );
-  const hint = near !== undefined ? `did you mean "${near}"? ` : "";
+  const hint = names.includes(name)
+    ? "it is a family, ask for a name that matches it; "
+    : near !== undefined
+      ? `did you mean "${near}"? `
+      : "";
   const none = user === undefined ? "no targets are configured" : `no targets are open to ${user.name}`;
   const known = names.length === 0 ? none : `targets are: ${names.join(", ")}`;
   return new LazysshError("UNKNOWN_TARGET", `there is no target "${shown}": ${hint}${known}`);

@@ -1,9 +1,11 @@
+import { execFile } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
+import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Command, type Machine, type SshClient, sshClients } from "../harness/clients.ts";
-import { type JumpHost, startJumpHost } from "../harness/jump-host.ts";
+import { type JumpHost, KEY_TYPES, type KeyType, startJumpHost } from "../harness/jump-host.ts";
 import { requires } from "../harness/requires.ts";
-import { type SshResult, startSsh } from "../harness/ssh.ts";
+import { type KeyFiles, type SshResult, startSsh } from "../harness/ssh.ts";
 import { type SshTarget, sshTarget } from "../harness/ssh-target.ts";
 import { tcpTarget } from "../harness/tcp.ts";
 
@@ -36,52 +38,99 @@ async function echoes(client: SshClient, jump: JumpHost): Promise<void> {
   expect([sha256(Buffer.concat(arrived)), sha256(stdout)], stderr).toEqual([sha256(sent), sha256(sent)]);
 }
 
-describe.each(["ed25519", "ecdsa", "rsa"] as const)(
-  "with keys of type %s, the host's and the client's",
-  (type) => {
-    let jump: JumpHost;
-    let behind: SshTarget;
-    let machine: Machine;
-    beforeAll(async () => {
-      jump = await startJumpHost({ hostKeyType: type, clientKeyType: type });
-      const hostKey = await jump.folder.key("machine");
-      const userKey = await jump.folder.key("user");
-      behind = await sshTarget(hostKey, userKey);
-      machine = { hostKey, userKey, port: behind.port };
-      await jump.folder.known("archiver", machine.port, hostKey);
-    }, 60_000);
-    afterAll(async () => {
-      await behind[Symbol.asyncDispose]();
-      await jump[Symbol.asyncDispose]();
+describe.each(KEY_TYPES)("with keys of type %s, the host's and the client's", (type) => {
+  let jump: JumpHost;
+  let behind: SshTarget;
+  let machine: Machine;
+  beforeAll(async () => {
+    jump = await startJumpHost({ hostKeyType: type, clientKeyType: type });
+    const hostKey = await jump.folder.key("machine");
+    const userKey = await jump.folder.key("user");
+    behind = await sshTarget(hostKey, userKey);
+    machine = { hostKey, userKey, port: behind.port };
+    await jump.folder.known("archiver", machine.port, hostKey);
+  }, 60_000);
+  afterAll(async () => {
+    await behind[Symbol.asyncDispose]();
+    await jump[Symbol.asyncDispose]();
+  });
+
+  describe.each(sshClients)("$name", (client) => {
+    const itWith = requires(...client.needs);
+
+    itWith("has 20 MB go both ways", () => echoes(client, jump), 2 * DEADLINE_MS);
+
+    itWith(
+      "logs in to a machine behind",
+      async () => {
+        const result = await runs(await client.run(jump, machine, "uname -a"));
+        expect(result.stdout.toString(), result.stderr).toBe("uname -a\n");
+      },
+      DEADLINE_MS,
+    );
+
+    itWith(
+      "shows why a target is refused",
+      async () => {
+        const result = await runs(await client.pipe(jump, "archivr", 22));
+        const reason = 'there is no target "archivr": did you mean "archiver"? targets are: archiver';
+        expect(result.stderr).toBe(client.refusal(reason).replace("PORT", String(jump.port)));
+        expect(result.stdout.toString()).toBe("");
+      },
+      DEADLINE_MS,
+    );
+  });
+});
+
+describe("with a certificate, of a user who is known by the authority alone", () => {
+  let jump: JumpHost;
+  const members = new Map<KeyType, KeyFiles>();
+  beforeAll(async () => {
+    jump = await startJumpHost({
+      server: 'user "ci" {\n    trusted_user_ca_keys = [file("ca.pub")]\n  }',
+      prepare: (folder) => folder.key("ca"),
     });
+    for (const [serial, type] of KEY_TYPES.entries()) {
+      const key = await jump.folder.key(`member-${type}`, type);
+      const what = ["-I", `member-${type}`, "-n", "ci", "-z", String(serial), "-V", "-1h:+1h"];
+      await promisify(execFile)("ssh-keygen", [
+        "-q",
+        "-s",
+        `${jump.folder.path}/ca`,
+        ...what,
+        `${key.path}.pub`,
+      ]);
+      members.set(type, key);
+    }
+  }, 60_000);
+  afterAll(async () => {
+    await jump[Symbol.asyncDispose]();
+  });
 
-    describe.each(sshClients)("$name", (client) => {
-      const itWith = requires(...client.needs);
-
-      itWith("has 20 MB go both ways", () => echoes(client, jump), 2 * DEADLINE_MS);
-
+  describe.each(sshClients.filter(({ certificates }) => certificates.length > 0))("$name", (client) => {
+    const itWith = requires(...client.needs);
+    for (const type of client.certificates) {
       itWith(
-        "logs in to a machine behind",
+        `has 20 MB go both ways, with a key of type ${type}`,
         async () => {
-          const result = await runs(await client.run(jump, machine, "uname -a"));
-          expect(result.stdout.toString(), result.stderr).toBe("uname -a\n");
+          const clientKey = members.get(type);
+          if (!clientKey) throw new Error("no key");
+          await echoes(client, { ...jump, clientKey });
+          const login = {
+            user: "ci",
+            certificate: `member-${type}`,
+            serial: String(KEY_TYPES.indexOf(type)),
+          };
+          const auth = jump.program.log.findLast(
+            ({ msg, accepted }) => msg === "connection.auth" && accepted,
+          );
+          expect(auth).toMatchObject(login);
         },
-        DEADLINE_MS,
+        2 * DEADLINE_MS,
       );
-
-      itWith(
-        "shows why a target is refused",
-        async () => {
-          const result = await runs(await client.pipe(jump, "archivr", 22));
-          const reason = 'there is no target "archivr": did you mean "archiver"? targets are: archiver';
-          expect(result.stderr).toBe(client.refusal(reason).replace("PORT", String(jump.port)));
-          expect(result.stdout.toString()).toBe("");
-        },
-        DEADLINE_MS,
-      );
-    });
-  },
-);
+    }
+  });
+});
 
 describe("with keys that are exchanged anew after each MiB", () => {
   let jump: JumpHost;

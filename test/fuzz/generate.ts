@@ -4,6 +4,7 @@ import { mutatedMessage, mutation } from "./mutate.ts";
 import { type Rand, rand } from "./rand.ts";
 import {
   type Edit,
+  type Field,
   KEY_NAMES,
   type Login,
   type Message,
@@ -11,7 +12,7 @@ import {
   type Session,
   type Step,
 } from "./steps.ts";
-import { CIPHERS, KEX, MACS, SIGNATURES, USERS } from "./values.ts";
+import { CIPHERS, HOST_KEYS, KEX, MACS, SIGNATURES, USERS } from "./values.ts";
 
 /** The session of this number: always the same. */
 export function generate(seed: number): Session {
@@ -85,21 +86,23 @@ function brokenHandshake(r: Rand): Step[] {
 }
 
 function exchange(r: Rand): Step {
-  const hostKey = "ssh-ed25519";
-  const [usual, cipher] = [r.chance(0.6), r.pick(CIPHERS)];
-  return { do: "exchange", kex: usual ? KEX[0] : r.pick(KEX), cipher, mac: r.pick(MACS), hostKey };
+  const kex = r.chance(0.95) ? KEX[r.int(2)] : KEX[2];
+  const hostKey = r.chance(0.8) ? HOST_KEYS[0] : r.pick(HOST_KEYS);
+  return { do: "exchange", kex: kex ?? KEX[0], cipher: r.pick(CIPHERS), mac: r.pick(MACS), hostKey };
 }
 
 const asksForLogin: Step = { do: "send", message: { type: MSG.SERVICE_REQUEST, fields: ["ssh-userauth"] } };
 
+const CERTIFIED = "ssh-ed25519-cert-v01@openssh.com";
+
 function enters(r: Rand): Step[] {
-  const login: Login = {
-    user: r.weighted([
-      [5, "jump"],
-      [1, "boot+archiver"],
-    ]),
-    key: "client",
-  };
+  const user = r.chance(0.8) ? "jump" : "boot+archiver";
+  const login = r.weighted<Login>([
+    [7, { user, key: "client" }],
+    [1, { user, key: "ecdsa" }],
+    [1, { user, key: "rsa" }],
+    [2, { user, key: "other", blob: "cert", algorithm: CERTIFIED }],
+  ]);
   const steps: Step[] = [asksForLogin, { do: "login", login }];
   // Most wait for the answer; the rest go on as if it had come.
   if (r.chance(0.9)) steps.push({ do: "await", type: MSG.USERAUTH_SUCCESS });
@@ -123,12 +126,11 @@ function logins(r: Rand): Step[] {
 
 /** With a certificate that is whole, or has one thing changed. */
 function certified(r: Rand): Login {
-  const algorithm = "ssh-ed25519-cert-v01@openssh.com";
   const edit: Edit = ["flip", r.int(600), 1 << r.int(8)];
   return {
     user: "jump",
     key: "other",
-    algorithm,
+    algorithm: CERTIFIED,
     blob: r.pick(["cert", "hostcert"]),
     ...(r.chance(0.7) && { blobEdits: [r.chance(0.7) ? edit : mutation(r)] }),
   };
@@ -136,19 +138,21 @@ function certified(r: Rand): Login {
 
 /** Some channels that the server will open, so that there is something to talk about. */
 function opens(r: Rand): Step[] {
-  const ports = Array.from({ length: r.int(5) }, () =>
-    r.pick<PortName>(["echo", "echo", "sink", "source", "stuck", "bye"]),
-  );
-  const steps = ports.map((port, id): Step => {
+  const count = r.int(5);
+  const steps: Step[] = [];
+  for (let id = 0; id < count; id++) {
     const window = r.weighted([
       [3, 2 ** 21],
       [1, 2 ** 32 - 1],
       [1, 1 + r.int(5000)],
     ]);
-    const fields = ["direct-tcpip", id, window, 32_768, "archiver", { port }, "127.0.0.1", 65_535];
-    return { do: "send", message: { type: MSG.CHANNEL_OPEN, fields } };
-  });
-  return [...steps, { do: "await", type: MSG.CHANNEL_OPEN_CONFIRMATION, times: steps.length }];
+    const port = r.pick<PortName>(["echo", "echo", "sink", "source", "stuck", "bye"]);
+    const what: Field[] = r.chance(0.7)
+      ? ["direct-tcpip", id, window, 32_768, "archiver", { port }, "127.0.0.1", 65_535]
+      : ["session", id, window, 32_768];
+    steps.push({ do: "send", message: { type: MSG.CHANNEL_OPEN, fields: what } });
+  }
+  return [...steps, { do: "await", type: MSG.CHANNEL_OPEN_CONFIRMATION, times: count }];
 }
 
 /** Messages of a phase, whole and broken, and things that happen to a connection. */

@@ -51,7 +51,7 @@ const openTunnel: Maker = (r) => ({
       [8, 32_768],
       [2, number(r)],
     ]),
-    r.pick(TARGETS),
+    r.chance(0.1) ? `${r.hex(4)}.dev` : r.pick(TARGETS),
     r.chance(0.9) ? { port: r.pick(PORT_NAMES) } : number(r),
     "127.0.0.1",
     65_535,
@@ -201,7 +201,7 @@ export const kexInit: Maker = (r) => ({
   type: 20,
   fields: [
     { raw: r.hex(16) },
-    `${names(r, [...KEX, "mlkem768x25519-sha256", "sntrup761x25519-sha512@openssh.com", "diffie-hellman-group1-sha1"])},${r.pick(["kex-strict-c-v00@openssh.com", "ext-info-c", "x"])}`,
+    `${r.chance(0.3) ? "mlkem768x25519-sha256" : names(r, [...KEX, "sntrup761x25519-sha512@openssh.com", "diffie-hellman-group1-sha1"])},${r.pick(["kex-strict-c-v00@openssh.com", "ext-info-c", "x"])}`,
     names(r, ["ssh-ed25519", "ecdsa-sha2-nistp256", "rsa-sha2-512", "ssh-ed25519-cert-v01@openssh.com"]),
     names(r, CIPHERS),
     names(r, CIPHERS),
@@ -226,6 +226,8 @@ export const kexPublic: Maker = (r) => ({
       [2, { hex: `04${r.hex(r.pick([64, 96, 132]))}` }],
       [1, { hex: `02${r.hex(32)}` }],
       [2, { hex: r.hex(1184 + 32) }],
+      // A key of ML-KEM that is none, and passes for one; then one of X25519.
+      [3, { hex: `${"00".repeat(1184)}${r.hex(r.pick([32, 32, 31, 0, 64]))}` }],
       [1, { fill: 1184 + 32, byte: r.pick([0, 255]) }],
       [2, { hex: `00${r.hex(256)}` }],
       [1, { hex: r.pick(["", "00", "01", "02", "ff"]) }],

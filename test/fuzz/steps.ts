@@ -71,8 +71,8 @@ export type Field =
 export const PORT_NAMES = ["echo", "sink", "source", "stuck", "bye", "slam", "closed"] as const;
 export type PortName = (typeof PORT_NAMES)[number];
 
-/** `client` may log in. `cert` and `hostcert` are certificates of the key `other`. */
-export const KEY_NAMES = ["client", "other", "ecdsa", "rsa", "cert", "hostcert", "host"] as const;
+/** All but `other` may log in, and so may that with `cert`. `hostcert` is a certificate of it, too, but one for hosts. */
+export const KEY_NAMES = ["client", "other", "ecdsa", "rsa", "cert", "hostcert", "host", "hostrsa"] as const;
 export type KeyName = (typeof KEY_NAMES)[number];
 
 /** A login with a key (RFC 4252 §7), signed for the session. */

@@ -19,14 +19,14 @@ export const NUMBERS = [
 ] as const;
 export const EDGES = [2 ** 31 - 1, 2 ** 31, 2 ** 32 - 2, 2 ** 32 - 1] as const;
 
+/** Those of the server that need no more than this client has; the last one costs more than all the rest of a session. */
 export const KEX = [
   "curve25519-sha256",
   "curve25519-sha256@libssh.org",
-  "ecdh-sha2-nistp256",
-  "ecdh-sha2-nistp384",
-  "ecdh-sha2-nistp521",
-  "diffie-hellman-group14-sha256",
+  "diffie-hellman-group16-sha512",
 ] as const;
+/** With which the host can prove itself. */
+export const HOST_KEYS = ["ssh-ed25519", "ecdsa-sha2-nistp256", "rsa-sha2-512", "rsa-sha2-256"] as const;
 export const CIPHERS = [
   "aes128-gcm@openssh.com",
   "aes256-gcm@openssh.com",
@@ -60,6 +60,8 @@ export const USERS = [
   "jump",
   "boot+archiver",
   "boot+nothing",
+  "ci",
+  "limited",
   "boot+",
   "root",
   "",

@@ -1,16 +1,11 @@
-import { execFile } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
-import { promisify } from "node:util";
 import { MSG, message } from "../../src/server/protocol.ts";
 import { systemClock } from "../../src/util/clock.ts";
-import { type JumpHost, startJumpHost } from "../harness/jump-host.ts";
 import type { LogLine } from "../harness/program.ts";
 import { rawClient } from "../harness/raw-client.ts";
-import type { KeyFiles } from "../harness/ssh.ts";
-import { type TcpTarget, tcpTarget } from "../harness/tcp.ts";
 import { eventually } from "../harness/world.ts";
 import type { Stage } from "./player.ts";
-import type { KeyName, PortName } from "./steps.ts";
+import { setStage } from "./stage.ts";
 
 /** The built program, with targets behind it, watched. */
 export interface Victim extends AsyncDisposable {
@@ -40,6 +35,8 @@ const SETTLED_MS = 30_000;
 
 /** What the front door may say of clients like these. */
 const FORESEEN: readonly string[] = ["connections.refused", "source.refused"];
+/** And what it may say of the installation. */
+const SLOW = "ssh2's native ciphers are ";
 
 export async function startVictim(): Promise<Victim> {
   const problems: string[] = [];
@@ -58,12 +55,11 @@ export async function startVictim(): Promise<Victim> {
     else if (FORESEEN.includes(line.msg)) count(line.msg);
     else if (line.msg === "session") count(`session: ${line.status ?? "left"}`);
     else if (line.msg === "session.refused") count(`session refused: ${line.code}`);
+    else if (line.msg === "server.warning" && String(line.reason).startsWith(SLOW)) count("slow ciphers");
     else if (line.level !== "info" || "err" in line) problems.push(text);
     if (line?.code === "INTERNAL") problems.push(text);
   };
-  const jump = await startJumpHost({ keep: 200, onLine });
-  const targets = await startTargets();
-  const stage = await setStage(jump, targets);
+  const { jump, stage, targets } = await setStage({ keep: 200, onLine });
   const { pid } = jump.program.process;
   const ended = (): string | undefined => {
     const { exitCode, signalCode } = jump.program.process;
@@ -113,52 +109,7 @@ export async function startVictim(): Promise<Victim> {
       ),
     async [Symbol.asyncDispose]() {
       await jump[Symbol.asyncDispose]();
-      for (const target of Object.values(targets)) await target[Symbol.asyncDispose]();
+      for (const target of targets) await target[Symbol.asyncDispose]();
     },
   };
-}
-
-type Targets = Readonly<Record<Exclude<PortName, "closed">, TcpTarget>>;
-
-async function startTargets(): Promise<Targets> {
-  return {
-    echo: await tcpTarget((socket) => void socket.pipe(socket)),
-    sink: await tcpTarget((socket) => void socket.resume().on("end", () => socket.end())),
-    source: await tcpTarget((socket) => void socket.resume().write(Buffer.alloc(1024 * 1024))),
-    stuck: await tcpTarget((socket) => void socket.pause()),
-    bye: await tcpTarget((socket) => void socket.resume().end("bye")),
-    slam: await tcpTarget((socket) => void socket.resetAndDestroy()),
-  };
-}
-
-async function setStage({ folder, port, clientKey, hostKey }: JumpHost, targets: Targets): Promise<Stage> {
-  const other = await folder.key("other");
-  const ecdsa = await folder.key("ecdsa", "ecdsa");
-  const rsa = await folder.key("rsa", "rsa");
-  const ca = await folder.key("ca");
-  const blobs: Record<KeyName, Buffer> = {
-    client: clientKey.blob,
-    other: other.blob,
-    ecdsa: ecdsa.blob,
-    rsa: rsa.blob,
-    cert: await certificate(ca, other, []),
-    hostcert: await certificate(ca, other, ["-h"]),
-    host: hostKey.blob,
-  };
-  const ports = Object.entries(targets).map(([name, target]) => [name, target.port]);
-  return {
-    port,
-    keys: { client: clientKey, other, ecdsa, rsa },
-    blobs,
-    // Nothing listens there: the port of discard is nobody's on a machine of today.
-    ports: { ...(Object.fromEntries(ports) as Record<keyof Targets, number>), closed: 9 },
-  };
-}
-
-/** For a user, or with `-h` a host, of the name `jump`. */
-async function certificate(ca: KeyFiles, key: KeyFiles, options: readonly string[]): Promise<Buffer> {
-  const what = ["-q", ...options, "-s", ca.path, "-I", "fuzz", "-n", "jump", "-V", "-1h:+52w"];
-  await promisify(execFile)("ssh-keygen", [...what, `${key.path}.pub`]);
-  const line = readFileSync(`${key.path}-cert.pub`, "utf8");
-  return Buffer.from(line.split(" ")[1] ?? "", "base64");
 }

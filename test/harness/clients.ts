@@ -4,7 +4,7 @@ import { copyFile, mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import type { JumpHost } from "./jump-host.ts";
+import { type JumpHost, KEY_TYPES, type KeyType } from "./jump-host.ts";
 import { type Need, openSsh10, PYTHON, pythonModule } from "./requires.ts";
 import type { KeyFiles } from "./ssh.ts";
 
@@ -29,6 +29,8 @@ export interface Machine {
 export interface SshClient {
   readonly name: string;
   readonly needs: readonly [string | Need, ...(string | Need)[]];
+  /** Types of keys for which it shows a certificate, if there is one beside the client's key: `KEY-cert.pub`. */
+  readonly certificates: readonly KeyType[];
   /** Joins standard input and output to a port of a target. */
   pipe(jump: JumpHost, target: string, port: number): Promise<Command>;
   /** Logs in to an SSH server behind the jump host and runs a command there. */
@@ -44,6 +46,7 @@ function openSsh(name: string, program: string, needs: SshClient["needs"]): SshC
   return {
     name,
     needs,
+    certificates: KEY_TYPES,
     pipe: async (jump, target, port) => ({
       program,
       args: ["-F", await jump.folder.config(entry(jump)), "-W", `${target}:${port}`, "lazyssh"],
@@ -69,6 +72,7 @@ async function dropbearKey(key: KeyFiles): Promise<string> {
 const dbclient: SshClient = {
   name: "dbclient",
   needs: ["dbclient", "dropbearconvert"],
+  certificates: [],
   async pipe({ folder, clientKey, hostKey, port: at }, target, port) {
     const home = join(folder.path, "dropbear");
     await mkdir(join(home, ".ssh"), { recursive: true });
@@ -107,8 +111,11 @@ async function fingerprint(key: KeyFiles): Promise<string> {
 const plink: SshClient = {
   name: "plink",
   needs: ["plink", "puttygen"],
+  certificates: KEY_TYPES,
   async pipe({ folder, clientKey, hostKey, port: at }, target, port) {
     const key = ["-i", await puttyKey(clientKey), "-hostkey", await fingerprint(hostKey)];
+    const certificate = `${clientKey.path}-cert.pub`;
+    if (existsSync(certificate)) key.push("-cert", certificate);
     const through = ["-P", String(at), ...key, "-nc", `${target}:${port}`, "jump@127.0.0.1"];
     return { program: "plink", args: ["-batch", "-noagent", ...through], home: folder.path };
   },
@@ -123,7 +130,10 @@ const plink: SshClient = {
     `FATAL ERROR: Server refused to open main channel: Administratively prohibited [${text}]\n`,
 };
 
-function python(module: string, refusal: SshClient["refusal"]): SshClient {
+function python(
+  module: string,
+  { certificates, refusal }: Pick<SshClient, "certificates" | "refusal">,
+): SshClient {
   const script = fileURLToPath(new URL(`../fixtures/through-${module}.py`, import.meta.url));
   const command = ({ folder, port, clientKey }: JumpHost, ...what: string[]): Promise<Command> => {
     const args = [script, String(port), clientKey.path, join(folder.path, "known_hosts"), ...what];
@@ -132,6 +142,7 @@ function python(module: string, refusal: SshClient["refusal"]): SshClient {
   return {
     name: module,
     needs: [pythonModule(module)],
+    certificates,
     pipe: (jump, target, port) => command(jump, "pipe", target, String(port)),
     run: (jump, { port, userKey }, line) =>
       command(jump, "run", "archiver", String(port), userKey.path, line),
@@ -146,11 +157,15 @@ export const sshClients: readonly SshClient[] = [
   openSsh("OpenSSH 10", ten.path, [ten]),
   dbclient,
   plink,
-  python("asyncssh", (text) => `ChannelOpenError: ${text}\n`),
-  // The text goes to Python's log, which prints it unless told otherwise.
-  python(
-    "paramiko",
-    (text) =>
+  python("asyncssh", {
+    // With that of an RSA key it asks for SHA-1 (ssh-rsa-cert-v01@openssh.com), which sshd refuses as well.
+    certificates: ["ed25519", "ecdsa"],
+    refusal: (text) => `ChannelOpenError: ${text}\n`,
+  }),
+  python("paramiko", {
+    certificates: KEY_TYPES,
+    // The text goes to Python's log, which prints it unless told otherwise.
+    refusal: (text) =>
       `Secsh channel 0 open FAILED: ${text}: Administratively prohibited\nChannelException: ChannelException(1, 'Administratively prohibited')\n`,
-  ),
+  }),
 ];

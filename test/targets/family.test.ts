@@ -296,6 +296,15 @@ describe("a target that is not there", () => {
     expect(asked.error).toMatchObject({ code: "UNKNOWN_TARGET", message });
   });
 
+  it("is a family itself, which is not asked for, but a name of it", async () => {
+    const { ask } = familyWorld();
+    const asked = ask("*.dev");
+    await settled();
+    expect(asked.error?.message).toContain(
+      "it is a family, ask for a name that matches it; targets are: *.dev",
+    );
+  });
+
   it("may be near to a name of a family that is used", async () => {
     const { ready, ask } = familyWorld();
     await ready("workbench.dev");

@@ -11,6 +11,7 @@ import { asLazysshError, LazysshError } from "../../util/errors.ts";
 import { version } from "../../util/version.ts";
 import { shown } from "../boot.ts";
 import type { Identity } from "../identity.ts";
+import { printable } from "../refusal.ts";
 import { type Command, parseCommand } from "./command-line.ts";
 import { helpLines } from "./help.ts";
 import type { SessionIo } from "./session.ts";
@@ -22,11 +23,14 @@ export interface RunOptions {
   readonly events: EventStream;
   readonly clock: Clock;
   /** Since when the server serves, milliseconds since the epoch. */
-  readonly since: number;
+  readonly serverSince: number;
 }
 
 /** Exit statuses, as those of the program itself; the last is what a shell makes of Ctrl-C. */
 const EXIT = { ok: 0, failed: 1, usage: 2, interrupted: 130 } as const;
+
+/** Bytes of what is said of an error: names that a client made up may be in it. */
+const LONGEST_TEXT = 1024;
 
 /** How the commands are called from where they are given. */
 const CALLED = "ssh lazyssh";
@@ -44,7 +48,7 @@ export async function runSession(
   const { commands } = options.identity.permissions;
   const command = parseCommand(line ?? "");
   if ("problem" in command) {
-    io.err([`lazyssh: ${command.problem}`, ...helpLines(commands)].join("\n"));
+    io.err([`lazyssh: ${printable(command.problem, LONGEST_TEXT)}`, ...helpLines(commands)].join("\n"));
     return EXIT.usage;
   }
   try {
@@ -55,7 +59,7 @@ export async function runSession(
       return EXIT.interrupted;
     }
     const { code, message } = asLazysshError(cause);
-    io.err(`lazyssh: ${message}`);
+    io.err(`lazyssh: ${printable(message, LONGEST_TEXT)}`);
     return code === "UNKNOWN_TARGET" ? EXIT.usage : EXIT.failed;
   }
 }
@@ -76,7 +80,7 @@ function permitted(command: Command, { identity, tenant, controls }: RunOptions)
     const those = names.join(", ") || "there are none";
     throw new LazysshError(
       "NOT_PERMITTED",
-      `"${command.target}" is not among the targets that ${user} may reach: ${those}`,
+      `"${printable(command.target)}" is not among the targets that ${user} may reach: ${those}`,
     );
   }
   return command;
@@ -99,7 +103,7 @@ async function perform(command: Command, options: RunOptions, io: SessionIo): Pr
       };
       const { volumes } = command;
       const targets = await reportTargets({ machines, clock, volumes, signal: io.signal });
-      const status = { server: { version, since: options.since }, targets };
+      const status = { server: { version, since: options.serverSince }, targets };
       const text = command.json
         ? JSON.stringify(statusToJson(status, now), undefined, 2)
         : renderStatus(status, now).trimEnd();
@@ -107,7 +111,7 @@ async function perform(command: Command, options: RunOptions, io: SessionIo): Pr
     }
     case "start": {
       const { target, forMs } = command;
-      events.emit({ type: "control", do: "start", target, forMs, ...by });
+      events.emit({ type: "control", do: "start", target: printable(target), forMs, ...by });
       await shown({ target, clock, say: io.err }, (told) =>
         controls.hold(target, { forMs, lift: false, signal: io.signal, by: { ...tenant, told } }),
       );
@@ -115,7 +119,7 @@ async function perform(command: Command, options: RunOptions, io: SessionIo): Pr
     }
     case "stop": {
       const { target, cut } = command;
-      events.emit({ type: "control", do: "stop", target, cut, ...by });
+      events.emit({ type: "control", do: "stop", target: printable(target), cut, ...by });
       return tell(io, stoppedOutcome(target, await controls.drop(target, { cut }), now, CALLED));
     }
   }

@@ -186,6 +186,8 @@ describe("ssh lazyssh start", () => {
     expect(lift.code).toBe(2);
     expect(lift.stderr).toContain("--lift is not offered here, only on the server itself");
     expect(lift.stderr).toContain("start TARGET [--for DURATION]");
+    const long = await told(`start ${"x".repeat(20_000)}`);
+    expect([long.code, long.stderr.length < 1_200]).toEqual([1, true]);
     const shell = await told("/bin/sh -c id");
     expect(shell.code).toBe(2);
     expect(shell.stderr).toContain('there is no command "/bin/sh"');
