@@ -1,14 +1,13 @@
 import type { ServerConfig } from "../config/types.ts";
 import type { AuthOutcome, EventStream } from "../observe/events.ts";
 import type { ByHand } from "../targets/by-hand.ts";
-import type { Lease, Targets } from "../targets/lease.ts";
+import type { Targets } from "../targets/lease.ts";
 import type { Clock } from "../util/clock.ts";
 import { type Deadline, deadline } from "../util/deadline.ts";
 import { formatDuration } from "../util/duration.ts";
 import { LazysshError } from "../util/errors.ts";
 import type { Credential } from "./auth/credential.ts";
 import { whyNoMore } from "./auth/standing.ts";
-import { bootVisibly } from "./boot.ts";
 import { type Channels, createChannels } from "./channels.ts";
 import { excess } from "./excess.ts";
 import { PROGRESS, type Progress } from "./gate.ts";
@@ -24,14 +23,13 @@ import { objectionTo, sees } from "./permissions.ts";
 import { DISCONNECT, type DisconnectCode, MSG, message, type ProtocolError, Reader } from "./protocol.ts";
 import { createPulse } from "./pulse.ts";
 import { printable, refusalOf } from "./refusal.ts";
+import { createReservation } from "./reservation.ts";
 import type { Sockets } from "./sockets.ts";
 import type { Guest } from "./strangers.ts";
 import type { WindowBudget } from "./window-budget.ts";
 import { createWire } from "./wire.ts";
 
 export interface ConnectionOptions extends Comer {
-  /** What it said first; our identification line has been sent. */
-  readonly first: Buffer;
   /** As it is now: it may be reloaded. */
   readonly config: () => ServerConfig;
   readonly hostKeys: HostKeys;
@@ -57,6 +55,8 @@ export interface ConnectionOptions extends Comer {
 /** One client, from its TCP connection to the end of it. */
 export interface Connection extends Guest {
   readonly authenticated: boolean;
+  /** What it sends, from the beginning; our identification line has been sent. */
+  receive(bytes: Buffer): void;
   /** Looks for signs of life; call it every third of `keepaliveMs`. */
   pulse(): void;
   /** Says why, drops what is under way, gives machines back and closes. Idempotent. */
@@ -64,22 +64,19 @@ export interface Connection extends Guest {
 }
 
 export function serveConnection(options: ConnectionOptions): Connection {
-  const { socket, clock, limits, events, address, since } = options;
+  const { socket, clock, limits, events, address, cameAt } = options;
   let { tenant } = options;
   const { connection, client } = tenant;
-  let keysSince = since;
+  let keysSince = cameAt;
   let channels: Channels | undefined;
   /** Whose key has proved itself. */
   let identity: Identity | undefined;
   let credential: Credential | undefined;
-  /** Of a machine that is booted, or was, during the login: until a channel has it. */
-  const left = new AbortController();
-  let reserved: Lease | undefined;
-  let handover: Deadline | undefined;
+  const reservation = createReservation(clock, limits.handoverMs);
   let ended: string | undefined;
   let closing: Deadline | undefined;
   let progress: Progress = PROGRESS.SILENT;
-  let progressAt = since;
+  let progressAt = cameAt;
   let offence: Offence | undefined;
   /** Key exchanges after the first. */
   let exchanges = 0;
@@ -139,7 +136,7 @@ export function serveConnection(options: ConnectionOptions): Connection {
     });
     return limit;
   }
-  const grace = within(limits.loginGraceMs, "the login", clock.now() - since);
+  const grace = within(limits.loginGraceMs, "the login", clock.now() - cameAt);
   let exchange = within(limits.keyExchangeMs, "the key exchange");
 
   function startExchange(): void {
@@ -167,7 +164,7 @@ export function serveConnection(options: ConnectionOptions): Connection {
       },
       tenant,
       congested: () => outlet.full,
-      onRouted: giveReservedBack,
+      onRouted: reservation.giveBack,
     });
   }
 
@@ -177,25 +174,12 @@ export function serveConnection(options: ConnectionOptions): Connection {
       if (refusing !== undefined) throw new LazysshError("SHUTTING_DOWN", refusing);
       const forbidden = identity && objectionTo(identity, { target, port: undefined });
       if (forbidden !== undefined) throw new LazysshError("NOT_PERMITTED", forbidden);
-      const { targets } = options;
-      reserved = await bootVisibly({ target, tenant, targets, clock, say, signal: left.signal });
-      if (ended !== undefined) {
-        giveReservedBack();
-        return false;
-      }
-      handover = deadline(clock, limits.handoverMs, () => "no channel was opened");
-      handover.signal.addEventListener("abort", giveReservedBack);
+      await reservation.boot({ target, tenant, targets: options.targets, say });
       return true;
     } catch (error) {
       end(DISCONNECT.BY_APPLICATION, refusalOf(error).text);
       return false;
     }
-  }
-
-  function giveReservedBack(): void {
-    handover?.[Symbol.dispose]();
-    reserved?.release();
-    reserved = undefined;
   }
 
   function receive(payload: Buffer): void {
@@ -265,8 +249,7 @@ export function serveConnection(options: ConnectionOptions): Connection {
     grace[Symbol.dispose]();
     exchange[Symbol.dispose]();
     channels?.abandon(reason);
-    left.abort(new LazysshError("BOOT_CANCELLED", reason));
-    giveReservedBack();
+    reservation.leave(reason);
     closing = deadline(clock, limits.closeMs, () => undefined);
     closing.signal.addEventListener("abort", () => socket.destroy());
     socket.end();
@@ -281,7 +264,7 @@ export function serveConnection(options: ConnectionOptions): Connection {
 
   function whatIsTooMuch(): string | undefined {
     const { bytesRead: received, bytesWritten: sent } = socket;
-    const seconds = (clock.now() - since) / 1_000;
+    const seconds = (clock.now() - cameAt) / 1_000;
     return excess({ loggedIn: identity !== undefined, exchanges, seconds, received, sent });
   }
 
@@ -299,14 +282,13 @@ export function serveConnection(options: ConnectionOptions): Connection {
     }
   }
 
-  socket.on("data", onBytes);
   socket.on("error", (error) => finish(`the connection broke (${error.message})`));
   socket.on("end", () => finish("the client closed the connection"));
   socket.on("close", () => {
     finish("the client closed the connection");
     closing?.[Symbol.dispose]();
     wire.silence();
-    const seconds = (clock.now() - since) / 1000;
+    const seconds = (clock.now() - cameAt) / 1000;
     const { opened = 0, bytesUp = 0, bytesDown = 0 } = channels ?? {};
     events.emit({
       type: "connection.close",
@@ -322,9 +304,9 @@ export function serveConnection(options: ConnectionOptions): Connection {
     options.onClosed(identity ? undefined : offence);
   });
   events.emit({ type: "connection.open", connection, client });
-  onBytes(options.first);
 
   return {
+    receive: onBytes,
     source: options.source,
     get progress() {
       return progress;

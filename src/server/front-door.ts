@@ -111,14 +111,13 @@ export function createFrontDoor({ targets, controls, events, clock, ...rest }: F
     const client = `${address.includes(":") ? `[${address}]` : address}:${socket.remotePort ?? 0}`;
     const tenant = { connection: randomBytes(4).toString("hex"), client };
     socket.once("close", sockets.take());
-    strangers.arrived(lobby.enter({ socket, tenant, address, source, since: clock.now() }));
+    strangers.arrived(lobby.enter({ socket, tenant, address, source, cameAt: clock.now() }));
   };
 
-  const serve = (comer: Comer, first: Buffer): void => {
+  const serve = (comer: Comer): Connection => {
     const { source } = comer;
     const connection = serveConnection({
       ...comer,
-      first,
       config: () => current.config,
       hostKeys: current.hostKeys,
       limits: current.limits,
@@ -149,15 +148,16 @@ export function createFrontDoor({ targets, controls, events, clock, ...rest }: F
     });
     connections.add(connection);
     strangers.arrived(connection);
+    return connection;
   };
 
   const lobby = createLobby({
     graceMs: () => current.limits.loginGraceMs,
     clock,
     events,
-    onSpoken(comer, first, guest) {
+    onSpoken(comer, guest) {
       strangers.left(guest, undefined);
-      serve(comer, first);
+      return serve(comer).receive;
     },
     onGone(guest) {
       strangers.left(guest, undefined);

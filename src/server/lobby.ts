@@ -16,15 +16,15 @@ export interface Comer {
   /** See {@link Guest}. */
   readonly source: string;
   /** When it was accepted, milliseconds. */
-  readonly since: number;
+  readonly cameAt: number;
 }
 
 export interface LobbyOptions {
   readonly graceMs: () => number;
   readonly clock: Clock;
   readonly events: EventStream;
-  /** The first bytes have come, and the client is out of the lobby. */
-  readonly onSpoken: (comer: Comer, first: Buffer, guest: Guest) => void;
+  /** The first bytes have come, and the client is out of the lobby. Answers who gets them, and all that follow. */
+  readonly onSpoken: (comer: Comer, guest: Guest) => (bytes: Buffer) => void;
   /** It is closed, and has said nothing. */
   readonly onGone: (guest: Guest) => void;
 }
@@ -69,14 +69,19 @@ export function createLobby({ graceMs, clock, events, onSpoken, onGone }: LobbyO
       const { socket } = comer;
       const onClose = (): void => {
         silent.delete(guest);
-        if (!guest.dropped) logSilence(events, comer, guest.reason, (clock.now() - comer.since) / 1_000);
+        if (!guest.dropped) logSilence(events, comer, guest.reason, (clock.now() - comer.cameAt) / 1_000);
         onGone(guest);
       };
       socket.once("close", onClose);
-      socket.once("data", (first: Buffer) => {
-        socket.off("close", onClose);
-        silent.delete(guest);
-        onSpoken(comer, first, guest);
+      let receive: ((bytes: Buffer) => void) | undefined;
+      // One listener for all: a stream that loses its only one may stop.
+      socket.on("data", (bytes: Buffer) => {
+        if (!receive) {
+          socket.off("close", onClose);
+          silent.delete(guest);
+          receive = onSpoken(comer, guest);
+        }
+        receive(bytes);
       });
       // RFC 4253 §4.2: both sides may speak first, and some clients wait.
       socket.write(GREETING);
@@ -104,7 +109,7 @@ class Silent implements Guest {
   }
 
   get since(): number {
-    return this.#comer.since;
+    return this.#comer.cameAt;
   }
 
   /** Nothing is said of it, because there may be thousands. */
