@@ -7,11 +7,12 @@ import { type Deadline, deadline } from "../util/deadline.ts";
 import { formatDuration } from "../util/duration.ts";
 import { LazysshError } from "../util/errors.ts";
 import type { Credential } from "./auth/credential.ts";
-import { whyNoMore } from "./auth/standing.ts";
+import { watchStanding } from "./auth/standing.ts";
 import { type Channels, createChannels } from "./channels.ts";
+import { converse } from "./conversation.ts";
 import { excess } from "./excess.ts";
 import { PROGRESS, type Progress } from "./gate.ts";
-import { createHostKeyRotation, PROVE_HOST_KEYS } from "./host-key-rotation.ts";
+import { createHostKeyRotation } from "./host-key-rotation.ts";
 import type { HostKeys } from "./host-keys.ts";
 import { type Identity, whoIs } from "./identity.ts";
 import type { Limits } from "./limits.ts";
@@ -149,19 +150,11 @@ export function serveConnection(options: ConnectionOptions): Connection {
     if (ended !== undefined || !identity || !credential) return;
     wire.rekeyAfter(limits.rekeyBytes);
     rotation.announce();
-    const [known, shown] = [identity, credential];
-    /** By which it was let in, and those looked at since. */
-    let good = options.config();
     channels = createChannels({
       ...options,
       wire,
       identity,
-      expelled() {
-        const config = options.config();
-        const why = config === good ? undefined : whyNoMore(known, shown, config);
-        if (why === undefined) good = config;
-        return why;
-      },
+      expelled: watchStanding(identity, credential, options.config),
       tenant,
       congested: () => outlet.full,
       onRouted: reservation.giveBack,
@@ -199,41 +192,12 @@ export function serveConnection(options: ConnectionOptions): Connection {
         break;
       default:
         if (channels) {
-          converse(type, payload, channels);
+          converse(payload, { wire, channels, rotation });
         } else {
           comeFurther(PROGRESS.TRYING);
           login.message(payload);
         }
     }
-  }
-
-  /** The connection protocol (RFC 4254), open to those who have logged in. */
-  function converse(type: number, payload: Buffer, open: Channels): void {
-    switch (type) {
-      case MSG.GLOBAL_REQUEST:
-        answerGlobal(new Reader(payload, 1), open);
-        break;
-      case MSG.REQUEST_SUCCESS:
-      case MSG.REQUEST_FAILURE:
-      // RFC 4252 §5.1: after the login, requests for one are silently ignored.
-      case MSG.USERAUTH_REQUEST:
-        break;
-      default:
-        if (type >= MSG.CHANNEL_OPEN && type <= MSG.CHANNEL_FAILURE) open.message(payload);
-        else wire.unimplemented();
-    }
-  }
-
-  function answerGlobal(fields: Reader, open: Channels): void {
-    const name = fields.text();
-    const wantsReply = fields.boolean();
-    if (name === PROVE_HOST_KEYS && wantsReply) {
-      rotation.prove(fields);
-      return;
-    }
-    const granted = name === "no-more-sessions@openssh.com";
-    if (granted) open.refuseSessions();
-    if (wantsReply) wire.send(message(granted ? MSG.REQUEST_SUCCESS : MSG.REQUEST_FAILURE));
   }
 
   function end(code: DisconnectCode, reason: string): void {
