@@ -1,6 +1,7 @@
 # Two stages: the first has a compiler, because the ciphers of ssh2 are native code; the second only what runs.
 # Any base with Node >= 20.19 will do: --build-arg NODE_IMAGE=... --build-arg BUILD_IMAGE=... (the same Node in both).
-ARG BUILD_IMAGE=node:24-bookworm
+# Not a later 24: what those compile aborts any Node 24 (https://github.com/nodejs/node/issues/65446), which can run what 24.18 compiles.
+ARG BUILD_IMAGE=node:24.18-bookworm
 ARG NODE_IMAGE=node:24-bookworm-slim
 
 FROM ${BUILD_IMAGE} AS build

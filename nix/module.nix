@@ -47,10 +47,14 @@ in
       wants = [ "network-online.target" ];
       after = [ "network-online.target" ];
       serviceConfig = {
-        Type = "exec";
+        Type = "notify";
+        # lazyssh speaks to systemd through systemd-notify, which is a process of its own.
+        NotifyAccess = "all";
         User = "lazyssh";
         Group = "lazyssh";
         ExecStart = "${lib.getExe cfg.package} -config ${lib.escapeShellArg "${cfg.configFile}"}";
+        ExecReload = "${pkgs.coreutils}/bin/kill -HUP $MAINPID";
+        WatchdogSec = "2min";
         StateDirectory = "lazyssh";
         StateDirectoryMode = "0700";
         Restart = "on-failure";
@@ -58,7 +62,7 @@ in
         # 2 is a mistake in the config file: starting again would not mend it.
         RestartPreventExitStatus = "2";
 
-        # At the end every machine is stopped, and its volumes are waited for.
+        # At the end every machine is stopped, and its volumes are waited for. lazyssh asks for more time as it needs it.
         TimeoutStopSec = "15min";
         KillMode = "mixed";
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import "./util/native-ciphers.ts";
 import { runCli } from "./cli/run.ts";
 import { systemClock } from "./util/clock.ts";
 

@@ -1,3 +1,4 @@
+import "../src/util/native-ciphers.ts";
 import fc from "fast-check";
 
 /**

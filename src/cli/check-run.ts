@@ -1,4 +1,5 @@
 import {
+  type AuthorizedKey,
   type Config,
   type Diagnostic,
   diagnosticsToJson,
@@ -50,8 +51,30 @@ function verdict(online: readonly Diagnostic[]): string {
   return fails ? "a start would fail, see above" : "a start may fail, see above";
 }
 
-function summary({ file, targets }: Config): string {
-  const count = targets.length === 1 ? "1 target" : `${targets.length} targets`;
-  const names = targets.length === 0 ? "" : `: ${targets.map((target) => target.name).join(", ")}`;
-  return `${file} is valid, ${count}${names}`;
+function summary({ file, server, targets }: Config): string {
+  const names = targets.map((target) => target.name);
+  const users = server.users.map(({ name, keys }) => `${name} (${keysOf(keys)})`);
+  const lines = [`${file} is valid, ${listing(names, "target")}`, listing(users, "user")];
+  const open = targets.filter(({ ports }) => ports === undefined).map((target) => target.name);
+  if (open.length > 0) lines.push(`no "ports": connections may reach every port of ${open.join(", ")}`);
+  return lines.join("\n");
+}
+
+function keysOf(keys: readonly AuthorizedKey[]): string {
+  const authorities = keys.filter(({ certAuthority }) => certAuthority).length;
+  const own = keys.length - authorities;
+  const parts = [
+    ...(own > 0 ? [counted(own, "key", "keys")] : []),
+    ...(authorities > 0 ? [counted(authorities, "authority", "authorities")] : []),
+  ];
+  return parts.join(", ");
+}
+
+function listing(names: readonly string[], what: string): string {
+  const count = counted(names.length, what, `${what}s`);
+  return names.length === 0 ? count : `${count}: ${names.join(", ")}`;
+}
+
+function counted(count: number, one: string, many: string): string {
+  return `${count} ${count === 1 ? one : many}`;
 }

@@ -13,7 +13,9 @@ export const serveCommand = buildCommand<ServeFlags, [], CliContext>({
     brief: "Run the jump host (the default command)",
     fullDescription:
       "Listens for SSH clients, starts the machine a client asks for, and stops it when nobody needs it.\n" +
-      "SIGINT or SIGTERM stops all machines and ends; a second one ends at once and says what still runs.\n" +
+      "Follows its config file as it changes; SIGHUP has it read again.\n" +
+      "SIGTERM lets connections go on for drain_timeout, then, as SIGINT does at once, stops all machines and ends;\n" +
+      "a second one ends at once and says what still runs.\n" +
       "Exit codes: 0 ended and all machines stopped, 1 failed or machines still running, 2 usage or config.",
   },
   parameters: {

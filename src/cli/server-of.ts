@@ -1,4 +1,5 @@
 import { resolve } from "node:path";
+import type { Outcome } from "../report/outcome.ts";
 import { chooseStateDir, stateDirOf } from "../targets/index.ts";
 import { asLazysshError, LazysshError } from "../util/errors.ts";
 import { readConfig } from "./config.ts";
@@ -42,6 +43,13 @@ function told({ stderr }: CliContext, cause: unknown): number {
 
 function isAbsent({ cause }: LazysshError): boolean {
   return ["ENOENT", "ECONNREFUSED"].includes((cause as NodeJS.ErrnoException | undefined)?.code ?? "");
+}
+
+/** Writes it, and answers the exit code. */
+export function tell({ stdout, stderr }: CliContext, { out, err, done }: Outcome): number {
+  for (const line of out) stdout.write(`${line}\n`);
+  for (const line of err) stderr.write(`${line}\n`);
+  return done ? exitCodes.ok : exitCodes.failed;
 }
 
 /** What is answered at once, if at all: the server itself waits at most 10 s for the cloud. */

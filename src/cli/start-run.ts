@@ -1,12 +1,12 @@
 import { parseDuration } from "../config/index.ts";
 import { askServer } from "../control/index.ts";
-import { formatDuration } from "../util/duration.ts";
+import { startedOutcome } from "../report/outcome.ts";
 import { type CliContext, exitCodes } from "./context.ts";
-import { withServer } from "./server-of.ts";
+import { tell, withServer } from "./server-of.ts";
 import type { StartFlags } from "./start.ts";
 
 export async function start(this: CliContext, flags: StartFlags, target: string): Promise<void> {
-  const { stdout, stderr } = this;
+  const { stderr } = this;
   const time = flags.for === undefined ? undefined : positive(flags.for);
   if (time !== undefined && "problem" in time) {
     stderr.write(`Failed to parse "${flags.for}" for --for: ${time.problem}\n`);
@@ -23,9 +23,7 @@ export async function start(this: CliContext, flags: StartFlags, target: string)
         onWaiting: (what) => stderr.write(`${target}: ${what}\n`),
       },
     );
-    const until = time ? `for ${formatDuration(time.ms)}` : `until lazyssh stop ${target}`;
-    stdout.write(`${target} is ready, and is kept ${until}\n`);
-    return exitCodes.ok;
+    return tell(this, startedOutcome(target, time?.ms, "lazyssh"));
   });
 }
 

@@ -1,10 +1,10 @@
 import { askServer } from "../control/index.ts";
+import { statusToJson } from "../report/status-json.ts";
+import { renderStatus } from "../report/status-text.ts";
 import { deadline } from "../util/deadline.ts";
 import { type CliContext, exitCodes } from "./context.ts";
 import { ANSWER_MS, tooLate, withServer } from "./server-of.ts";
 import type { StatusFlags } from "./status.ts";
-import { statusToJson } from "./status-json.ts";
-import { renderStatus } from "./status-text.ts";
 
 export async function status(this: CliContext, { json, volumes, ...flags }: StatusFlags): Promise<void> {
   const { stdout, clock } = this;

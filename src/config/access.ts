@@ -20,7 +20,7 @@ export type UserCommand = (typeof USER_COMMANDS)[number];
 /** One line of authorized_keys (sshd(8), AUTHORIZED_KEYS FILE FORMAT), of which every option is understood. */
 export interface AuthorizedKey {
   readonly key: PublicKey;
-  /** Where it is written, for the log: `authorized_keys`, or `FILE line N`. */
+  /** Where it is written, for the log: `authorized_key`, `authorized_keys item 2`, or `FILE line N`. */
   readonly source: string;
   /** `cert-authority`, and every one of `trusted_user_ca_keys`: it does not log in itself, but signs the keys of those who do. */
   readonly certAuthority: boolean;
@@ -43,7 +43,7 @@ export interface AuthorizedKey {
 }
 
 export interface PermitOpen {
-  /** Name of a target, as the client writes it. */
+  /** Name of a target, as the client writes it; `*` alone is any. */
   readonly host: string;
   /** Undefined: any (`*`). */
   readonly port: number | undefined;
@@ -51,7 +51,10 @@ export interface PermitOpen {
 
 /** What is revoked, of `revoked_keys_file`. */
 export interface Revocations {
-  /** Fingerprints (`SHA256:…`) of keys, and of keys of certificates and of authorities. */
+  /**
+   * Fingerprints (`SHA256:…`, as `ssh-keygen -l` prints them) of keys, of keys in certificates, and of authorities; `SHA1:…`, in the
+   * same form, where a list gives no other. Who looks a key up has to look for both.
+   */
   readonly keys: ReadonlySet<string>;
   /** Certificates by their serial number, both ends included; `authority` is the fingerprint of who signed it, undefined: whoever did. */
   readonly serials: readonly {

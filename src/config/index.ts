@@ -1,3 +1,4 @@
+export type { AuthorizedKey } from "./access.ts";
 export type { Diagnostic } from "./diagnostic.ts";
 export { parseDuration } from "./duration.ts";
 export { diagnosticsToJson } from "./json.ts";

@@ -1,12 +1,21 @@
 import ssh2 from "ssh2";
+import { readPublicKey } from "./ssh-key/public-key.ts";
 import type { PublicKey } from "./types.ts";
 
-export type HostKey = { readonly key: string } | { readonly problem: string };
+export type PrivateKey =
+  | {
+      /** Its text, without what stood around it. */
+      readonly key: string;
+      readonly type: string;
+      /** Its public half, in wire format (RFC 4253 §6.6). */
+      readonly publicBlob: Buffer;
+    }
+  | { readonly problem: string };
 
 const PEM = /-----BEGIN ([A-Z0-9 ]+)-----[\s\S]*?-----END \1-----/;
 
 /** A private key without a passphrase, in PEM or OpenSSH format; indentation and text around it are taken away. */
-export function parseHostKey(text: string): HostKey {
+export function parsePrivateKey(text: string): PrivateKey {
   const lines = text.split(/\r?\n/).map((line) => line.trim());
   const block = PEM.exec(lines.join("\n"))?.[0];
   if (block === undefined) {
@@ -24,7 +33,7 @@ export function parseHostKey(text: string): HostKey {
         : "This private key cannot be read: it is damaged, or of a kind that is not supported. Ed25519, ECDSA and RSA keys are.",
     };
   }
-  if (parsed.isPrivateKey()) return { key };
+  if (parsed.isPrivateKey()) return { key, type: parsed.type, publicBlob: parsed.getPublicSSH() };
   return { problem: "This is a public key; the private key of the host is needed." };
 }
 
@@ -39,7 +48,7 @@ function parseKey(text: string): ssh2.ParsedKey | Error {
   }
 }
 
-export interface AuthorizedKeys {
+export interface FirstKey {
   /** The first key that can be used. */
   readonly key: PublicKey | undefined;
   /** Whether that key has options, which are not applied. */
@@ -54,8 +63,8 @@ const KEY = /(?:^|[ \t])((?:ssh|ecdsa|sk)-[\w@.-]+)[ \t]+([A-Za-z0-9+/]+={0,2})(
 // One option may hold anything between quotes; `\"` is a quote within.
 const OPTIONS = /^(?:[\w@.-]+(?:="(?:[^"\\]|\\[\s\S])*")?,?)+$/;
 
-/** Reads text in the format of authorized_keys: blank lines and comments are skipped. */
-export function parseAuthorizedKeys(text: string): AuthorizedKeys {
+/** The first key in text in the format of authorized_keys: blank lines and comments are skipped, options are not looked at. */
+export function firstKeyOf(text: string): FirstKey {
   let found: { key: PublicKey; hasOptions: boolean } | undefined;
   let ignored = 0;
   let problem: string | undefined;
@@ -76,9 +85,6 @@ function parseLine(line: string): { key: PublicKey; hasOptions: boolean } | { pr
   const options = line.slice(0, match.index).trim();
   if (options !== "" && !OPTIONS.test(options))
     return { problem: "The options before the public key cannot be read." };
-  if (type.startsWith("sk-")) return { problem: "Keys on security tokens (sk-…) are not supported." };
-  const blob = Buffer.from(encoded, "base64");
-  if (parseKey(`${type} ${encoded}`) instanceof Error)
-    return { problem: "This public key is damaged, or of a kind that is not supported." };
-  return { key: { type, blob, comment: comment.trim() }, hasOptions: options !== "" };
+  const read = readPublicKey(type, encoded, comment.trim());
+  return "problem" in read ? read : { key: read.key, hasOptions: options !== "" };
 }

@@ -4,6 +4,7 @@ import { messageOf } from "../util/errors.ts";
 import { Decoder } from "./decode/decoder.ts";
 import { type Diagnostic, Findings } from "./diagnostic.ts";
 import { createEvaluator } from "./evaluate/functions.ts";
+import { ConfigFiles } from "./files.ts";
 import { createScope, type GivenInputs } from "./inputs.ts";
 import { decodeConfig, publicWords, sensitiveNames } from "./schema/config.ts";
 import { decodeSource, type SourceText } from "./source.ts";
@@ -27,7 +28,10 @@ export interface LoadOptions {
 export interface ConfigResult {
   readonly config: Config | undefined;
   readonly diagnostics: readonly Diagnostic[];
-  /** Paths of all files that were read, the configuration first: what it depends on. */
+  /**
+   * Paths of all files that it depends on, the configuration first: those of `file()` and `templatefile()`, of keys and of what is
+   * revoked. One that could not be read is among them.
+   */
   readonly files: readonly string[];
   /** For `renderDiagnostics` and `diagnosticsToJson`. */
   readonly sources: Sources;
@@ -69,31 +73,34 @@ export function parseConfig(bytes: Uint8Array, { file, env, vars = {} }: LoadOpt
   const sources = new Sources(sensitiveNames, publicWords);
   const decoded = decodeSource(file, bytes);
   if (!decoded.ok) reportEncoding(decoded.source, decoded.badByte, findings);
-  const folder = dirname(resolve(file));
-  const config = decoded.ok
-    ? readSource(decoded.source, { folder, env, vars }, findings, sources)
-    : undefined;
+  const files = new ConfigFiles(dirname(resolve(file)), env);
+  const config = decoded.ok ? readSource(decoded.source, { files, env, vars }, findings, sources) : undefined;
   if (!decoded.ok) sources.add(decoded.source);
   const diagnostics = findings.all.map((finding) => sources.diagnostic(finding)).sort(inOrder(file));
-  return { config: findings.errorCount === 0 ? config : undefined, diagnostics, files: [file], sources };
+  return {
+    config: findings.errorCount === 0 ? config : undefined,
+    diagnostics,
+    files: [file, ...files.paths],
+    sources,
+  };
 }
 
 function readSource(
   source: SourceText,
-  given: GivenInputs & { readonly folder: string },
+  given: GivenInputs & { readonly files: ConfigFiles },
   findings: Findings,
   sources: Sources,
 ): Config | undefined {
   const tree = parseSource(source, findings);
   sources.add(source, tree);
   const evaluator = createEvaluator(findings, {
-    folder: given.folder,
+    files: given.files,
     env: given.env,
     onSource: (template) => sources.add(template),
     isSecret: (text, span) => sources.isSecret(text, span),
   });
   const scope = createScope(tree, given, evaluator);
-  return decodeConfig(source.name, tree, new Decoder(evaluator, scope, tree.broken));
+  return decodeConfig(source.name, tree, new Decoder(evaluator, scope, tree.broken, given.files));
 }
 
 function reportEncoding(source: SourceText, badByte: number, findings: Findings): void {

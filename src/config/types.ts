@@ -12,7 +12,7 @@ export interface Config {
 export interface ServerConfig {
   /** Where to listen. Default `localhost:7922`; port 0 lets the system choose. */
   readonly listen: HostPort;
-  /** At least one; each of another type. */
+  /** At least one, and no two are the same. Of those of one type the first is used, the others are announced. */
   readonly hostKeys: readonly HostKeyConfig[];
   /** At least one, in the order of the file; the one of `authorized_key` first. */
   readonly users: readonly UserConfig[];

@@ -1,10 +1,11 @@
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { join } from "node:path";
+import type { ServerStatus } from "../report/status.ts";
 import type { Dropped } from "../targets/by-hand.ts";
 import { LazysshError, messageOf } from "../util/errors.ts";
 import { addressable } from "../util/socket-path.ts";
-import { type Answer, CONTROL_SOCKET, type Request, type ServerStatus } from "./protocol.ts";
+import { type Answer, CONTROL_SOCKET, type Request } from "./protocol.ts";
 
 export interface AskOptions {
   /** Leaves; a start that is waited for is taken back. */

@@ -2,18 +2,19 @@ import { rm } from "node:fs/promises";
 import { createServer, type Socket } from "node:net";
 import { join } from "node:path";
 import type { EventStream } from "../observe/index.ts";
+import type { ServerFacts } from "../report/status.ts";
 import type { ByHand } from "../targets/by-hand.ts";
 import type { Clock } from "../util/clock.ts";
 import { deadline } from "../util/deadline.ts";
 import { asLazysshError, LazysshError } from "../util/errors.ts";
 import { bindPrivately } from "./bind.ts";
 import { perform } from "./perform.ts";
-import { type Answer, CONTROL_SOCKET, parseRequest, type ServerFacts } from "./protocol.ts";
+import { type Answer, CONTROL_SOCKET, parseRequest } from "./protocol.ts";
 import { readLine } from "./read-line.ts";
 
 export interface ControlOptions {
   readonly machines: ByHand;
-  readonly facts: ServerFacts;
+  readonly facts: Required<ServerFacts>;
   readonly clock: Clock;
   readonly events: EventStream;
 }
@@ -37,7 +38,7 @@ const MOST_UNREAD_BYTES = 16 * 1024 * 1024;
  * @throws Error when the socket cannot be made there.
  */
 export async function openControl(options: ControlOptions): Promise<Control> {
-  const { stateDir } = options.facts;
+  const { stateDir } = options.facts.place;
   const sockets = new Set<Socket>();
   const server = createServer({ allowHalfOpen: true }, (socket) => {
     sockets.add(socket);

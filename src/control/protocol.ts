@@ -1,4 +1,3 @@
-import type { TargetStatus, VolumeStatus } from "../targets/by-hand.ts";
 import { type ErrorCode, LazysshError } from "../util/errors.ts";
 
 /** Name of the socket in the state directory. */
@@ -22,30 +21,6 @@ export type Answer =
   | { readonly waiting: string }
   | { readonly ok: unknown }
   | { readonly error: { readonly code: ErrorCode; readonly message: string } };
-
-/** What a server says of itself. */
-export interface ServerFacts {
-  readonly version: string;
-  readonly pid: number;
-  /** Milliseconds since the epoch. */
-  readonly since: number;
-  /** `host:port` of the first address that it listens on. */
-  readonly listen: string;
-  readonly config: string;
-  readonly stateDir: string;
-}
-
-export interface ServerStatus {
-  readonly server: ServerFacts;
-  readonly targets: readonly TargetReport[];
-}
-
-export interface TargetReport extends TargetStatus {
-  /** Undefined when they were not asked for, or when the cloud did not tell. */
-  readonly volumes: readonly VolumeStatus[] | undefined;
-  /** Why the cloud did not tell. */
-  readonly volumesProblem: string | undefined;
-}
 
 /**
  * A request as a client wrote it. What is not known is passed over, so that newer clients can say more.

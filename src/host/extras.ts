@@ -39,14 +39,8 @@ export async function startControl(
   { machines, stateDir, address: { host, port } }: ControlledServer,
 ): Promise<Control | undefined> {
   const listen = `${host.includes(":") ? `[${host}]` : host}:${port}`;
-  const facts = {
-    version,
-    pid: process.pid,
-    since: clock.now(),
-    listen,
-    config: resolve(config.file),
-    stateDir,
-  };
+  const place = { pid: process.pid, listen, config: resolve(config.file), stateDir };
+  const facts = { version, since: clock.now(), place };
   try {
     return await openControl({ machines, facts, clock, events });
   } catch (error) {

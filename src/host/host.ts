@@ -15,14 +15,20 @@ import {
   serverId,
 } from "../targets/index.ts";
 import type { Clock } from "../util/clock.ts";
+import { deadline, unlessAborted } from "../util/deadline.ts";
 import { messageOf } from "../util/errors.ts";
+import { applicable, compare, type Reloaded } from "./changes.ts";
 import { type AsyncCloseable, startControl, startMetrics } from "./extras.ts";
+import { statusLine } from "./status-line.ts";
+import { createUsage } from "./usage.ts";
 
 export interface HostOptions {
   readonly config: Config;
   readonly stateDir: StateDirChoice;
   readonly events: EventStream;
   readonly clock: Clock;
+  /** File descriptors of listening sockets, to be used instead of `server.listen`. */
+  readonly sockets?: readonly number[];
   /** Puts something between the machines' lives and what they work on: how tests cut a life off at each of its effects. */
   readonly between?: (surroundings: Surroundings) => Surroundings;
 }
@@ -39,6 +45,22 @@ export interface Host {
   readonly stateDir: string;
   /** Ids of the machines that may be running in the cloud now. */
   running(): readonly string[];
+  /** Whether it does what it is there for: as long as it is not being closed, whether it listens. */
+  healthy(): boolean;
+  /** What it does, in a line for people. */
+  status(): string;
+  /**
+   * Has another config from now on, for new logins and new machines; connections and machines that there are go on. What is said
+   * once, at the start, stays.
+   *
+   * @throws LazysshError `CONFIG_INVALID` when a host key cannot be used; then everything stays as it was.
+   */
+  reload(config: Config): Reloaded;
+  /**
+   * Refuses new connections and channels, and resolves when those there are have ended, when `server.drain_timeout` is over, or
+   * when the signal aborts.
+   */
+  drain(signal: string, hurry: AbortSignal): Promise<void>;
   /** Refuses new work, stops every machine and resolves when the cloud has shown them gone. Idempotent. */
   close(signal: string): Promise<void>;
   /** Gives up waiting for `close`: what still runs stays in the state directory for the next start. */
@@ -51,7 +73,8 @@ export interface Host {
  * @throws LazysshError `CONFIG_INVALID` for what the user has to change (address in use, state directory taken).
  */
 export async function startHost(options: HostOptions): Promise<Host> {
-  const { config, stateDir: choice, events, clock, between = (surroundings) => surroundings } = options;
+  const { stateDir: choice, events, clock, sockets, between = (surroundings) => surroundings } = options;
+  let { config } = options;
   const stateDir = await openStateDir(choice, config.file);
   const { group } = config.server;
   const journal = createJournal(stateDir.path);
@@ -72,14 +95,15 @@ export async function startHost(options: HostOptions): Promise<Host> {
       provider: (target) => createProvider(target, { owner: ownerMark(stateDir, group) }),
     }),
   });
-  const door = createFrontDoor({ config: config.server, targets: fleet, events, clock });
+  const door = createFrontDoor({ config: config.server, targets: fleet, controls: fleet, events, clock });
+  const usage = createUsage(events);
   const around = { config, events, clock };
   let address: Host["address"];
   let metrics: AsyncCloseable | undefined;
   try {
     metrics = await startMetrics(around); // before anything happens that is to be counted
     await fleet.recover();
-    address = await door.listen();
+    address = await door.listen(sockets);
   } catch (error) {
     fleet.abandon();
     await metrics?.close();
@@ -88,9 +112,22 @@ export async function startHost(options: HostOptions): Promise<Host> {
   }
   const control = await startControl(around, { machines: fleet, stateDir: stateDir.path, address });
   let closing: Promise<void> | undefined;
+  const refuseNew = () => door.refuseNew("the jump host is shutting down: try again when it is back");
+  let phase: "serving" | "draining" | "stopping" = "serving";
+  const drain = async (signal: string, hurry: AbortSignal): Promise<void> => {
+    const { drainMs } = config.server;
+    const { channels } = usage;
+    if (drainMs <= 0 || channels.length === 0) return;
+    phase = "draining";
+    events.emit({ type: "server.draining", signal, seconds: drainMs / 1_000, channels });
+    refuseNew();
+    using limit = deadline(clock, drainMs, () => "drain_timeout is over", hurry);
+    await unlessAborted(limit.signal, usage.unused()).catch(() => undefined);
+  };
   const close = async (signal: string): Promise<void> => {
+    phase = "stopping";
     events.emit({ type: "server.stopping", signal, machines: fleet.running() });
-    door.refuseNew("the jump host is shutting down: try again when it is back");
+    refuseNew();
     await fleet.close();
     await meter.settled();
     await door.close();
@@ -103,6 +140,18 @@ export async function startHost(options: HostOptions): Promise<Host> {
     address,
     stateDir: stateDir.path,
     running: () => fleet.running(),
+    healthy: () => phase !== "serving" || door.listening,
+    status: () => statusLine(phase, fleet.status(), usage),
+    reload(given) {
+      const next = applicable(config, given);
+      door.reload(next.server);
+      fleet.reconfigure(next);
+      const { changes } = compare(config, next);
+      const { kept } = compare(config, given);
+      config = next;
+      return { changes, kept };
+    },
+    drain,
     close: (signal) => (closing ??= close(signal)),
     abandon: () => fleet.abandon(),
   };

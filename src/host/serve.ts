@@ -1,4 +1,4 @@
-import { stayAlive } from "../util/clock.ts";
+import { type Clock, stayAlive } from "../util/clock.ts";
 import type { Host } from "./host.ts";
 
 export interface ServeOptions<H extends Stoppable> {
@@ -7,27 +7,48 @@ export interface ServeOptions<H extends Stoppable> {
   /** Where signals come from: `process`. */
   readonly signals: Pick<NodeJS.EventEmitter, "on" | "off">;
   readonly onStarted: (host: H) => void;
-  /** Called with what a person must know when the program is told twice to end. */
+  /** Called with what a person must know when the program is told to end, and then not to wait. */
   readonly onAbandon: (host: H) => void;
+  /** What SIGHUP means. Undefined: the end. */
+  readonly hangup?: Hangup | undefined;
 }
 
-export type Stoppable = Pick<Host, "running" | "close" | "abandon">;
+export interface Hangup {
+  readonly clock: Clock;
+  readonly reload: () => void;
+  /** Whether there is a terminal that a person may close. */
+  readonly hasTerminal: () => boolean;
+}
 
-/** SIGHUP too: a terminal that was closed must not leave machines behind. */
-const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+export type Stoppable = Pick<Host, "running" | "close" | "abandon"> & Partial<Pick<Host, "drain">>;
+
+/** A shell tells its jobs before it ends, and only with its end is the terminal gone. */
+const TERMINAL_MS = 1_000;
 
 /**
- * Runs until told to end. The first signal stops all machines and ends with 0; a second one does not wait for them and
- * ends with 1, after having said what still runs.
+ * Runs until told to end. SIGTERM lets the channels there are end first, for as long as `Host.drain` says; another signal cuts
+ * that short. Then all machines are stopped, and the end is 0; a signal meanwhile does not wait for them, says what still runs, and ends with 1.
  */
 export async function serveUntilSignal<H extends Stoppable>(options: ServeOptions<H>): Promise<0 | 1> {
   // Once the listener is closed, nothing else keeps the process there while machines are being stopped.
   using _alive = stayAlive();
-  using told = listen(options.signals);
+  using told = listen(options.signals, options.hangup);
   const host = await options.start();
   options.onStarted(host);
-  const closed = host.close(await told.next()).then((): 0 => 0);
-  const abandoned = told.next().then((): 1 => {
+  told.started();
+  const signal = await told.next();
+  let another = told.next();
+  if (signal === "SIGTERM" && host.drain) {
+    const hurry = new AbortController();
+    const drained = host.drain(signal, hurry.signal).then(() => "drained");
+    if ((await Promise.race([drained, another])) !== "drained") {
+      hurry.abort("told twice to end");
+      await drained;
+      another = told.next();
+    }
+  }
+  const closed = host.close(signal).then((): 0 => 0);
+  const abandoned = another.then((): 1 => {
     options.onAbandon(host);
     host.abandon();
     return 1;
@@ -35,16 +56,48 @@ export async function serveUntilSignal<H extends Stoppable>(options: ServeOption
   return await Promise.race([closed, abandoned]);
 }
 
-/** Signals in the order in which they come, from now on. */
-function listen(signals: ServeOptions<Stoppable>["signals"]): Disposable & { next(): Promise<string> } {
+interface Told extends Disposable {
+  /** The next signal to end. In the order in which they come. */
+  next(): Promise<string>;
+  /** What is served can be reloaded. */
+  started(): void;
+}
+
+function listen(signals: ServeOptions<Stoppable>["signals"], hangup: Hangup | undefined): Told {
   const come: string[] = [];
   const waiting: ((signal: string) => void)[] = [];
-  const tell = (signal: string): void => {
+  const attended = hangup?.hasTerminal() ?? false;
+  const over = new AbortController();
+  let ending = false;
+  let reload: (() => void) | undefined;
+  let asked = false;
+
+  const end = (signal: string): void => {
+    ending = true;
     const waiter = waiting.shift();
     if (waiter) waiter(signal);
     else come.push(signal);
   };
-  for (const signal of SIGNALS) signals.on(signal, tell);
+
+  const lookAgain = async ({ clock, hasTerminal }: Hangup, signal: string): Promise<void> => {
+    await clock.sleep(TERMINAL_MS, over.signal);
+    if (!ending && !hasTerminal()) end(signal);
+  };
+
+  /** A terminal that was closed must not leave machines behind; who has none, or still has it, wants the config read again. */
+  const onHangup = (signal: string): void => {
+    if (ending) return; // a terminal that is closed while machines are being stopped is no reason to leave them
+    if (!hangup || (attended && !hangup.hasTerminal())) {
+      end(signal);
+      return;
+    }
+    asked = true;
+    reload?.();
+    if (attended) void lookAgain(hangup, signal).catch(() => undefined);
+  };
+
+  const handlers = { SIGINT: end, SIGTERM: end, SIGHUP: onHangup };
+  for (const [signal, handler] of Object.entries(handlers)) signals.on(signal, handler);
   return {
     next: () =>
       new Promise((resolve) => {
@@ -52,8 +105,13 @@ function listen(signals: ServeOptions<Stoppable>["signals"]): Disposable & { nex
         if (signal === undefined) waiting.push(resolve);
         else resolve(signal);
       }),
+    started() {
+      reload = hangup?.reload;
+      if (asked) reload?.();
+    },
     [Symbol.dispose]() {
-      for (const signal of SIGNALS) signals.off(signal, tell);
+      over.abort("over");
+      for (const [signal, handler] of Object.entries(handlers)) signals.off(signal, handler);
     },
   };
 }

@@ -11,10 +11,33 @@ export interface Who {
   readonly authority?: string;
 }
 
-/** Everything worth watching, as one typed stream. Log lines, metrics and pages are subscribers of it. */
-export type LazysshEvent =
+/**
+ * Everything worth watching, as one typed stream. Log lines, metrics and pages are subscribers of it. `family` is there with a target that
+ * is one of a family: the pattern in the config.
+ */
+export type LazysshEvent = Happening & { readonly family?: string };
+
+type Happening =
   | { readonly type: "listening"; readonly host: string; readonly port: number }
   | { readonly type: "connection.open"; readonly connection: string; readonly client: string }
+  /**
+   * Connections that were not let in since the last time this was said: of an address that is refused (`penalty`), or that had logged in
+   * when there were as many as may be (`connections`). Or some of too many that had not logged in were dropped (`startups`).
+   * `source` is the last one's.
+   */
+  | {
+      readonly type: "connections.refused";
+      readonly why: "penalty" | "startups" | "connections";
+      readonly count: number;
+      readonly source: string;
+    }
+  /** Connections from this address are not let in until then (ISO 8601). */
+  | {
+      readonly type: "source.refused";
+      readonly source: string;
+      readonly until: string;
+      readonly reason: string;
+    }
   | ({ readonly type: "connection.auth"; readonly connection: string; readonly client: string } & AuthOutcome)
   /** The sums are of its channels; nobody is named when nobody logged in. */
   | ({
@@ -41,6 +64,27 @@ export type LazysshEvent =
       readonly reason: string;
       readonly seconds: number;
     } & ChannelSubject)
+  /** A session is over. */
+  | ({
+      readonly type: "session";
+      readonly connection: string;
+      readonly client: string;
+      readonly channel: number;
+      /** What was run, printable; undefined: a shell, or nothing, was asked for. */
+      readonly command: string | undefined;
+      /** The exit status; undefined when the client left before. */
+      readonly status: number | undefined;
+      readonly seconds: number;
+    } & Who)
+  /** Nothing was to be asked for. */
+  | ({
+      readonly type: "session.refused";
+      readonly connection: string;
+      readonly client: string;
+      readonly channel: number;
+      readonly code: ErrorCode;
+      readonly reason: string;
+    } & Who)
   | {
       readonly type: "machine.state";
       readonly target: string;
@@ -123,7 +167,7 @@ export type LazysshEvent =
       readonly limit: string;
       readonly reason: string;
     }
-  /** Somebody at the controls asked for something. */
+  /** Somebody asked for something by hand: on the server itself, or, where a user is named, by a session. */
   | {
       readonly type: "control";
       readonly do: "status" | "start" | "stop";
@@ -131,9 +175,30 @@ export type LazysshEvent =
       readonly forMs?: number | undefined;
       readonly lift?: boolean;
       readonly cut?: boolean;
+      readonly user?: string;
+      readonly connection?: string;
+    }
+  | { readonly type: "config.reloading"; readonly file: string; readonly why: "SIGHUP" | "file changed" }
+  /** `kept`: attributes of the server block that are different in the file, and stay as they are until the next start. */
+  | {
+      readonly type: "config.reloaded";
+      readonly file: string;
+      readonly changes: readonly string[];
+      readonly kept: readonly string[];
+    }
+  /** The config that was read before stays. */
+  | { readonly type: "config.rejected"; readonly file: string; readonly problems: readonly string[] }
+  /** Nobody new is let in; `channels` may go on for so long. */
+  | {
+      readonly type: "server.draining";
+      readonly signal: string;
+      readonly seconds: number;
+      readonly channels: readonly string[];
     }
   | { readonly type: "server.stopping"; readonly signal: string; readonly machines: readonly string[] }
-  | { readonly type: "server.warning"; readonly reason: string };
+  | { readonly type: "server.warning"; readonly reason: string }
+  /** Worth knowing, and nothing that has to be mended. */
+  | { readonly type: "server.notice"; readonly reason: string };
 
 /** `login` is the name that the client gave. */
 export type AuthOutcome =

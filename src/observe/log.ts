@@ -42,17 +42,24 @@ function levelOf(event: LazysshEvent): Level {
     case "machine.failed":
     case "machine.leak_suspected":
     case "machine.before_stop_failed":
+    case "config.rejected":
       return "error";
+    case "config.reloaded":
+      return event.kept.length > 0 ? "warn" : "info";
     case "machine.retry":
     case "machine.notice":
     case "machine.unfit":
     case "limit.reached":
     case "channel.refused":
+    case "connections.refused":
+    case "source.refused":
+    case "session.refused":
     case "server.warning":
       return "warn";
     case "control":
       return event.do === "status" ? "debug" : "info"; // who looks changes nothing, and may look often
     case "machine.waiting":
+    case "config.reloading":
       return "debug";
     default:
       return "info";

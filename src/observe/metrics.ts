@@ -16,6 +16,12 @@ const NO_MACHINE: ReadonlySet<string> = new Set(["absent", "failed"]);
 /** One is there, or wanted, and costs no machine time. */
 const UNPAID: ReadonlySet<string> = new Set(["preparing", "resting"]);
 
+/** The names of a family are counted as one. */
+function asConfigured(event: LazysshEvent): LazysshEvent {
+  const { family } = event;
+  return family !== undefined && "target" in event ? { ...event, target: family } : event;
+}
+
 /**
  * Counts events. Only what is configured becomes a label: names that clients make up would fill the memory.
  */
@@ -47,11 +53,16 @@ export function createMetrics(clock: Clock): Metrics {
   });
   const connections = gauge("connections", "Connections of clients, logged in or not");
   const connected = counter("connections_total", "Connections of clients so far");
+  const unwanted = counter("connections_refused_total", "Connections that were not let in, or dropped", [
+    "why",
+  ]);
+  const sources = counter("sources_refused_total", "Addresses that were refused for a while");
   const auths = counter("auth_total", "Logins that were accepted, and refused", ["result"]);
   const channels = gauge("channels", "Open channels", ["target"]);
   const opened = counter("channels_total", "Channels opened so far", ["target"]);
   const refused = counter("channels_refused_total", "Channels that were refused", ["code"]);
   const bytes = counter("bytes_total", "Bytes of channels that have ended", ["target", "direction"]);
+  const reloads = counter("config_reloads_total", "Times that the config was read again", ["result"]);
   const warnings = counter("warnings_total", "Warnings in the log");
   gauge("info", "Always 1", ["version"]).set({ version }, 1);
 
@@ -84,7 +95,8 @@ export function createMetrics(clock: Clock): Metrics {
     }
   };
 
-  const subscriber = (event: LazysshEvent): void => {
+  const subscriber = (happened: LazysshEvent): void => {
+    const event = asConfigured(happened);
     switch (event.type) {
       case "machine.state":
         moved(event);
@@ -111,6 +123,12 @@ export function createMetrics(clock: Clock): Metrics {
       case "connection.close":
         connections.dec();
         break;
+      case "connections.refused":
+        unwanted.inc({ why: event.why }, event.count);
+        break;
+      case "source.refused":
+        sources.inc();
+        break;
       case "connection.auth":
         auths.inc({ result: event.accepted ? "accepted" : "refused" });
         break;
@@ -125,6 +143,12 @@ export function createMetrics(clock: Clock): Metrics {
         channels.dec({ target: event.target });
         bytes.inc({ target: event.target, direction: "up" }, event.bytesUp);
         bytes.inc({ target: event.target, direction: "down" }, event.bytesDown);
+        break;
+      case "config.reloaded":
+        reloads.inc({ result: "taken" });
+        break;
+      case "config.rejected":
+        reloads.inc({ result: "rejected" });
         break;
       case "server.warning":
         warnings.inc();

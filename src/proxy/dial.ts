@@ -54,10 +54,13 @@ function tooLate({ target, port, timeoutMs }: DialOptions): LazysshError {
 }
 
 function connectFailed(target: string, port: number, error: NodeJS.ErrnoException): LazysshError {
-  return new LazysshError("CONNECT_FAILED", `${target}: ${inWords(port, error)}`, {
-    cause: error,
-    retryable: true,
-  });
+  const { code } = error;
+  const ours = code === "EMFILE" || code === "ENFILE" || code === "ENOBUFS" || code === "ENOMEM";
+  return new LazysshError(
+    ours ? "RESOURCE_SHORTAGE" : "CONNECT_FAILED",
+    `${target}: ${inWords(port, error)}`,
+    { cause: error, retryable: true },
+  );
 }
 
 function inWords(port: number, error: NodeJS.ErrnoException): string {
@@ -77,7 +80,10 @@ function inWords(port: number, error: NodeJS.ErrnoException): string {
       return `the machine's host name cannot be resolved (${code})`;
     case "EMFILE":
     case "ENFILE":
-      return `the jump host has no file descriptors left (${code}): raise its limit`;
+      return `the jump host has no file descriptors left (${code}): raise its limit of open files (LimitNOFILE, ulimit -n)`;
+    case "ENOBUFS":
+    case "ENOMEM":
+      return `the jump host has no memory left for a connection (${code})`;
     default:
       return `cannot connect to port ${port} of the machine (${messageOf(error)})`;
   }

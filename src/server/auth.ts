@@ -1,7 +1,10 @@
 import type { Revocations, UserConfig } from "../config/access.ts";
-import { isSignatureAlgorithm } from "./algorithms.ts";
+import { type Credential, readCredential, revocationOf } from "./auth/credential.ts";
+import { findGrant, type Grant, missingAttendance, nameOf } from "./auth/grant.ts";
+import { verifySignature } from "./auth/signature.ts";
 import type { Identity } from "./identity.ts";
-import { fingerprint, isSignedBy, keyTypeOf, sameKey, typeOfBlob } from "./public-key.ts";
+import { fingerprint } from "./public-key.ts";
+import { printable } from "./refusal.ts";
 
 /** One SSH_MSG_USERAUTH_REQUEST for the service `ssh-connection` (RFC 4252 §5). */
 export interface AuthRequest {
@@ -31,7 +34,12 @@ export interface AuthContext {
 
 export type AuthDecision =
   /** `boot`: the target that is to be ready, with its stages shown, before the login is confirmed. */
-  | { readonly kind: "accept"; readonly identity: Identity; readonly boot: string | undefined }
+  | {
+      readonly kind: "accept";
+      readonly identity: Identity;
+      readonly shown: Credential;
+      readonly boot: string | undefined;
+    }
   /** The key may log in; it still has to sign. */
   | { readonly kind: "prove"; readonly algorithm: string; readonly blob: Buffer }
   /** The reason is for the log; the client learns only that it failed. */
@@ -42,39 +50,51 @@ const JUMP = "jump";
 /** `ProxyJump boot+%h@lazyssh` brings the name of the target in that of the user. */
 const BOOT = "boot+";
 
-/** Who may come in. Pure: the same request and context have the same answer. */
-export function decide(request: AuthRequest, { users }: AuthContext): AuthDecision {
+/**
+ * Who may come in. Pure: the same request and context have the same answer.
+ *
+ * A client learns from an answer only whether its key would do, or does. That takes the same steps for every login name and ends in the same
+ * message whatever the reason (see {@link findGrant}); the client's signature is checked only when its key would do.
+ */
+export function decide(request: AuthRequest, context: AuthContext): AuthDecision {
   const { user, method, key } = request;
   if (method !== "publickey" || !key) return reject(`method "${method}" is not offered`);
   const { algorithm, blob, proof } = key;
-  const boot = user.startsWith(BOOT) ? user.slice(BOOT.length) : undefined;
-  const known = users.find(
-    ({ name, keys }) =>
-      (user === JUMP || user === name || boot) && keys.some((one) => sameKey(blob, one.key.blob)),
-  );
-  if (user !== JUMP && !boot && !users.some(({ name }) => name === user)) {
+  const { boot, isFor } = readLogin(user);
+  const shown = readCredential(algorithm, blob);
+  if ("problem" in shown) return reject(shown.problem);
+  const { users, revoked, now, address } = context;
+  const grant = findGrant(shown, { users, isFor, now, address });
+  const revocation = revocationOf(shown, revoked);
+  if (!users.some(({ name }) => isFor(name))) {
     return reject(`there is no user "${user}", log in as "${JUMP}", or as "${BOOT}TARGET"`);
   }
-  if (!isSignatureAlgorithm(algorithm)) return reject(`signature algorithm "${algorithm}" is not accepted`);
-  if (typeOfBlob(blob) !== keyTypeOf(algorithm)) return reject(`the key is not one for "${algorithm}"`);
-  if (!known) return reject(`key ${fingerprint(blob)} is not authorized`);
+  if (revocation !== undefined) return reject(revocation);
+  if ("problem" in grant) return reject(grant.problem);
   if (!proof) return { kind: "prove", algorithm, blob };
-  if (!isSignedBy(algorithm, blob, proof.signature, proof.signed)) {
-    return reject(`the signature by key ${fingerprint(blob)} is wrong`);
-  }
-  const { name, targets, commands, maxMachines } = known;
-  const permissions = {
-    forwarding: true,
-    targets,
-    permitOpen: undefined,
-    commands,
-    command: undefined,
-    maxMachines,
-  };
+  const verified = verifySignature(shown.algorithm, grant.key, proof.signature, proof.signed);
+  if (!verified) return reject(`the signature by ${nameOf(shown)} is wrong`);
+  const missing = missingAttendance(grant, verified.token);
+  if (missing !== undefined) return reject(`${nameOf(shown)} does not suffice: ${missing}`);
+  return { kind: "accept", identity: identityOf(shown, grant), shown, boot };
+}
+
+/** For whom a login name is. */
+function readLogin(login: string): { boot: string | undefined; isFor: (user: string) => boolean } {
+  const boot = login.startsWith(BOOT) && login !== BOOT ? login.slice(BOOT.length) : undefined;
+  return { boot, isFor: (user) => boot !== undefined || login === JUMP || login === user };
+}
+
+function identityOf({ key, certificate }: Credential, { user, permissions }: Grant): Identity {
   return {
-    kind: "accept",
-    identity: { user: name, key: fingerprint(blob), certificate: undefined, permissions },
-    boot,
+    user,
+    key: fingerprint(key),
+    certificate: certificate && {
+      id: printable(certificate.id),
+      serial: String(certificate.serial),
+      authority: fingerprint(certificate.authority),
+    },
+    permissions,
   };
 }
 

@@ -2,13 +2,16 @@ import type { Lease, Targets, Tenant } from "../targets/lease.ts";
 import type { Clock } from "../util/clock.ts";
 import { createProgress } from "./progress.ts";
 
-export interface BootOptions {
+interface Watched {
   readonly target: string;
-  readonly tenant: Tenant;
-  readonly targets: Targets;
   readonly clock: Clock;
   /** Shows a line to the person who waits. */
   readonly say: (line: string) => void;
+}
+
+export interface BootOptions extends Watched {
+  readonly tenant: Tenant;
+  readonly targets: Targets;
   /** The client has gone. */
   readonly signal: AbortSignal;
 }
@@ -23,7 +26,15 @@ const TICK_MS = 15_000;
  * @throws LazysshError in words for the user, or the signal's reason.
  */
 export async function bootVisibly(options: BootOptions): Promise<Lease> {
-  const { target, tenant, targets, clock, say, signal } = options;
+  const { target, tenant, targets, signal } = options;
+  return await shown(options, (told) => targets.acquire(target, { ...tenant, told }, signal));
+}
+
+/** Shows how far `start` has come, which tells its stages. */
+export async function shown<T>(
+  { target, clock, say }: Watched,
+  start: (told: NonNullable<Tenant["told"]>) => Promise<T>,
+): Promise<T> {
   const progress = createProgress(target, () => clock.now(), say);
   const over = new AbortController();
   const tick = async (): Promise<void> => {
@@ -34,13 +45,12 @@ export async function bootVisibly(options: BootOptions): Promise<Lease> {
   };
   tick().catch(() => undefined);
   let waits = true;
-  const told: Tenant["told"] = (stage) => {
-    if (waits) progress.stage(stage);
-  };
   try {
-    const lease = await targets.acquire(target, { ...tenant, told }, signal);
+    const outcome = await start((stage) => {
+      if (waits) progress.stage(stage);
+    });
     progress.ready();
-    return lease;
+    return outcome;
   } finally {
     waits = false;
     over.abort("over");

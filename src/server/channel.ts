@@ -1,15 +1,10 @@
 import { type ClientEnd, createTunnel, type Tunnel } from "../proxy/tunnel.ts";
 import type { Clock } from "../util/clock.ts";
 import { messageOf } from "../util/errors.ts";
-import { MSG, message, ProtocolError } from "./protocol.ts";
+import { MSG, message, ProtocolError, type Reader } from "./protocol.ts";
 import type { Route } from "./route.ts";
+import { createReceiveWindow, PACKET, widened } from "./window.ts";
 import type { Wire } from "./wire.ts";
-
-/** Most bytes of data in one packet, either way: what OpenSSH uses, and every client can take (RFC 4253 §6.1). */
-const PACKET = 32 * 1024;
-
-/** RFC 4254 §5.2: a window never exceeds this. */
-const LARGEST_WINDOW = 2 ** 32 - 1;
 
 /** What the client said when it asked for the channel (RFC 4254 §5.1). */
 export interface ClientSide {
@@ -48,17 +43,17 @@ interface ChannelEnd {
   readonly bytesDown: number;
 }
 
-/** One open `direct-tcpip` channel: its windows, its two ends (RFC 4254 §5.2, §5.3), and the lease that it holds. */
+/** One open channel: its windows, and its two ends (RFC 4254 §5.2, §5.3). */
 export interface Channel {
   /** Takes a view that is good until `flush` returns. @throws ProtocolError when the client sends more than it may. */
   data(data: Buffer): void;
   /** Writes it. Whether the views are still needed. */
   flush(): boolean;
-  /** Extended data means nothing to a TCP connection; it counts against the window and is dropped. */
+  /** Extended data means nothing here; it counts against the window and is dropped. */
   extendedData(length: number): void;
   eof(): void;
-  /** There is nothing to ask of a TCP connection (RFC 4254 §5.4). */
-  request(wantsReply: boolean): void;
+  /** RFC 4254 §5.4. @throws ProtocolError when a field is missing. */
+  request(name: string, wantsReply: boolean, fields: Reader): void;
   adjust(bytes: number): void;
   /** There may be room again. */
   resume(): void;
@@ -68,16 +63,38 @@ export interface Channel {
   abandon(reason: string): void;
 }
 
-/** Confirms the channel to the client, and begins. */
+/** Tells a channel what a message says, after the channel's number. False when it means nothing. @throws ProtocolError */
+export function passOn(type: number, channel: Channel, fields: Reader): boolean {
+  switch (type) {
+    case MSG.CHANNEL_DATA:
+      channel.data(fields.string());
+      return true;
+    case MSG.CHANNEL_EXTENDED_DATA:
+      fields.uint32();
+      channel.extendedData(fields.string().length);
+      return true;
+    case MSG.CHANNEL_WINDOW_ADJUST:
+      channel.adjust(fields.uint32());
+      return true;
+    case MSG.CHANNEL_EOF:
+      channel.eof();
+      return true;
+    case MSG.CHANNEL_REQUEST:
+      channel.request(fields.text(), fields.boolean(), fields);
+      return true;
+    default:
+      return false;
+  }
+}
+
+/** Confirms a `direct-tcpip` channel to the client, and begins. It holds the lease of its machine. */
 export function openChannel(options: ChannelOptions): Channel {
   const { id, client, window, route, host, clock, lingerMs, onEnd } = options;
   const { wire } = host;
   const { lease, socket } = route;
   /** What we may still send. */
   let sendWindow = client.window;
-  /** What the client may still send, and what the target has taken since the client was last told. */
-  let receiveWindow = window;
-  let taken = 0;
+  const receive = createReceiveWindow(window);
   let clientEof = false;
   let closedByClient = false;
   let ended = false;
@@ -96,12 +113,9 @@ export function openChannel(options: ChannelOptions): Channel {
   const onMachineGone = (): void => end(messageOf(lease.signal.reason), true);
 
   const consumed = (bytes: number): void => {
-    taken += bytes;
-    // Often enough that the client never waits, seldom enough that it costs nothing.
-    if (ended || clientEof || taken < window / 8) return;
-    wire.send(message(MSG.CHANNEL_WINDOW_ADJUST, client.id, taken));
-    receiveWindow += taken;
-    taken = 0;
+    if (ended || clientEof) return;
+    const grant = receive.taken(bytes);
+    if (grant > 0) wire.send(message(MSG.CHANNEL_WINDOW_ADJUST, client.id, grant));
   };
 
   const clientEnd: ClientEnd = {
@@ -122,10 +136,8 @@ export function openChannel(options: ChannelOptions): Channel {
   };
 
   const spend = (length: number): void => {
-    if (length > receiveWindow) throw new ProtocolError("the client sent more than its window");
-    if (length > PACKET) throw new ProtocolError("the client sent a larger packet than was agreed on");
+    receive.spend(length);
     if (clientEof) throw new ProtocolError("the client sent data after the end of its data");
-    receiveWindow -= length;
   };
 
   const channel: Channel = {
@@ -145,14 +157,13 @@ export function openChannel(options: ChannelOptions): Channel {
       clientEof = true;
       tunnel.eofFromClient();
     },
-    request(wantsReply) {
+    // There is nothing to ask of a TCP connection.
+    request(_, wantsReply) {
       if (wantsReply && !ended) wire.send(message(MSG.CHANNEL_FAILURE, client.id));
     },
     adjust(bytes) {
       if (ended) return;
-      if (sendWindow + bytes > LARGEST_WINDOW)
-        throw new ProtocolError("the client opened its window too far");
-      sendWindow += bytes;
+      sendWindow = widened(sendWindow, bytes);
       tunnel.resume();
     },
     resume() {

@@ -1,27 +1,28 @@
 import type { EventStream } from "../observe/events.ts";
-import type { Targets, Tenant } from "../targets/lease.ts";
+import type { ByHand } from "../targets/by-hand.ts";
+import type { Tenant } from "../targets/lease.ts";
 import type { Clock } from "../util/clock.ts";
 import { LazysshError } from "../util/errors.ts";
-import { type Channel, type ChannelHost, type ClientSide, openChannel } from "./channel.ts";
-import { type Identity, whoIs } from "./identity.ts";
-import type { Limits } from "./limits.ts";
+import { type Admission, objectionToChannel, objectionToTunnel } from "./admission.ts";
+import { type Channel, type ChannelHost, type ClientSide, openChannel, passOn } from "./channel.ts";
+import { whoIs } from "./identity.ts";
 import { MSG, message, OPEN_FAILURE, ProtocolError, Reader } from "./protocol.ts";
 import { printable, type Refusal, refusal, refusalOf } from "./refusal.ts";
 import { type Destination, openRoute } from "./route.ts";
+import { beginSession, sessionRefusal } from "./session/begin.ts";
+import { createWindowBudget } from "./window-budget.ts";
 import type { Wire } from "./wire.ts";
 
-export interface ChannelsOptions {
+export interface ChannelsOptions extends Admission {
   readonly wire: Wire;
-  readonly identity: Identity;
   readonly tenant: Tenant;
-  readonly targets: Targets;
+  readonly controls: ByHand;
+  /** Since when the server serves, milliseconds since the epoch. */
+  readonly serverSince: number;
   readonly events: EventStream;
   readonly clock: Clock;
-  readonly limits: Limits;
   /** Whether the client's TCP connection takes no more for now. */
   readonly congested: () => boolean;
-  /** Why no channel may be opened any more; undefined as long as they may. */
-  readonly refusing: () => string | undefined;
   /** A channel has its machine, or will get none. */
   readonly onRouted: () => void;
 }
@@ -33,6 +34,8 @@ export interface Channels {
   readonly opened: number;
   readonly bytesUp: number;
   readonly bytesDown: number;
+  /** From now on sessions are refused, as the client wants it. */
+  refuseSessions(): void;
   /** A message about channels. @throws ProtocolError */
   message(payload: Buffer): void;
   /** Writes what came since the last time. Whether views of it are still needed afterwards. */
@@ -56,6 +59,9 @@ type Slot =
 /** One for all targets: what is read is copied, encrypted or not, before anything else is read. */
 const readBuffer = new Uint8Array(64 * 1024);
 
+/** What a client may send before it is taken, on all of its channels. */
+const CONNECTION_WINDOWS = 24 * 1024 * 1024;
+
 export function createChannels(options: ChannelsOptions): Channels {
   const { wire, tenant, targets, events, clock, limits } = options;
   const { connection, client: from } = tenant;
@@ -65,6 +71,9 @@ export function createChannels(options: ChannelsOptions): Channels {
   const waiting = new Set<Channel>();
   /** Those that have data to be flushed. */
   const fresh = new Set<Channel>();
+  const windows = createWindowBudget(CONNECTION_WINDOWS, options.windows);
+  /** Why there will be no more sessions. */
+  let sessionsOver: Refusal | undefined;
 
   const host: ChannelHost = {
     wire,
@@ -81,9 +90,19 @@ export function createChannels(options: ChannelsOptions): Channels {
     for (let id = 0; ; id++) if (!slots.has(id)) return id;
   };
 
+  /** Our side of it is. */
+  const closed = (id: number, channel: Channel): void => {
+    waiting.delete(channel);
+    if (slots.get(id)?.state === "left") slots.delete(id);
+    else slots.set(id, { state: "closed" });
+  };
+
   const open = async (id: number, client: ClientSide, destination: Destination): Promise<void> => {
-    const subject = { ...who, channel: id, ...destination };
+    const family = targets.familyOf(destination.target);
+    const subject = { ...who, channel: id, ...destination, ...(family !== undefined && { family }) };
     const abort = new AbortController();
+    const giveSocketBack = options.sockets.take();
+    let window = 0;
     slots.set(id, { state: "opening", abort });
     try {
       const route = await openRoute({
@@ -99,18 +118,19 @@ export function createChannels(options: ChannelsOptions): Channels {
       const since = clock.now();
       events.emit({ type: "channel.open", ...subject });
       sums.opened += 1;
+      window = windows.take(limits.window);
       const channel = openChannel({
         id,
         client,
-        window: limits.window,
+        window,
         route,
         host,
         clock,
         lingerMs: limits.closeMs,
         onEnd(end) {
-          if (slots.get(id)?.state === "left") slots.delete(id);
-          else slots.set(id, { state: "closed" });
-          waiting.delete(channel);
+          giveSocketBack();
+          windows.give(window);
+          closed(id, channel);
           sums.bytesUp += end.bytesUp;
           sums.bytesDown += end.bytesDown;
           events.emit({ type: "channel.close", ...subject, ...end, seconds: (clock.now() - since) / 1000 });
@@ -118,6 +138,7 @@ export function createChannels(options: ChannelsOptions): Channels {
       });
       slots.set(id, { state: "open", channel });
     } catch (error) {
+      giveSocketBack();
       slots.delete(id);
       options.onRouted();
       const refused = refusalOf(error);
@@ -126,57 +147,53 @@ export function createChannels(options: ChannelsOptions): Channels {
     }
   };
 
-  /** What speaks against a request before any machine is asked for. */
-  const objection = (client: ClientSide, { target, port }: Destination): Refusal | undefined => {
-    const refusing = options.refusing();
-    if (refusing !== undefined) return refusal("SHUTTING_DOWN", refusing);
-    if (target !== printable(target)) {
-      return refusal(
-        "UNKNOWN_TARGET",
-        `"${printable(target)}" with other than printable characters is no target`,
-      );
+  /** An open request is refused before anything was done for it. */
+  const onRefused = (client: ClientSide, refused: Refusal, destination: Destination | undefined): void => {
+    const { code, text: reason } = refused;
+    const subject = { ...who, channel: client.id, code, reason };
+    if (!destination) events.emit({ type: "session.refused", ...subject });
+    else
+      events.emit({
+        type: "channel.refused",
+        ...subject,
+        target: printable(destination.target),
+        port: destination.port,
+      });
+    refuse(client, refused);
+  };
+
+  const onSession = (client: ClientSide): void => {
+    const refused =
+      sessionsOver ?? sessionRefusal(options.identity) ?? objectionToChannel(client, slots.size, options);
+    if (refused) {
+      onRefused(client, refused, undefined);
+      return;
     }
-    if (port === 0 || port > 65_535) {
-      return refusal("BAD_REQUEST", `${target}: there is no port ${port}, they are 1 to 65535`);
-    }
-    const ports = targets.portsOf(target);
-    if (ports && !ports.includes(port)) {
-      const those = ports.length === 1 ? `only port ${ports[0]} may` : `these may: ${ports.join(", ")}`;
-      return refusal(
-        "NOT_PERMITTED",
-        `${target}: port ${port} may not be reached through this jump host, ${those}`,
-      );
-    }
-    if (client.maxPacket === 0) return refusal("BAD_REQUEST", "the client takes no data at all");
-    if (slots.size < limits.channels) return undefined;
-    return refusal("RESOURCE_SHORTAGE", `this connection has ${slots.size} channels, more are not allowed`);
+    const id = freeId();
+    const onEnd = (channel: Channel) => closed(id, channel);
+    const channel = beginSession({ ...options, id, client, window: limits.window, host, onEnd });
+    slots.set(id, { state: "open", channel });
   };
 
   const onOpen = (fields: Reader): void => {
     const kind = fields.text();
     const client: ClientSide = { id: fields.uint32(), window: fields.uint32(), maxPacket: fields.uint32() };
+    if (kind === "session") {
+      onSession(client);
+      return;
+    }
     if (kind !== "direct-tcpip") {
       refuse(client, notATunnel(kind));
       return;
     }
     const destination = { target: fields.text(), port: fields.uint32() };
-    const refused = objection(client, destination);
+    const refused =
+      objectionToChannel(client, slots.size, options) ?? objectionToTunnel(destination, options);
     if (!refused) {
       void open(freeId(), client, destination);
       return;
     }
-    const { port } = destination;
-    const target = printable(destination.target);
-    events.emit({
-      type: "channel.refused",
-      ...who,
-      channel: client.id,
-      target,
-      port,
-      code: refused.code,
-      reason: refused.text,
-    });
-    refuse(client, refused);
+    onRefused(client, refused, destination);
   };
 
   const onClose = (id: number, slot: Slot): void => {
@@ -186,31 +203,6 @@ export function createChannels(options: ChannelsOptions): Channels {
     }
     slots.set(id, { state: "left", channel: slot.channel });
     slot.channel.clientClosed();
-  };
-
-  const onChannel = (type: number, channel: Channel, fields: Reader): void => {
-    switch (type) {
-      case MSG.CHANNEL_DATA:
-        channel.data(fields.string());
-        fresh.add(channel);
-        break;
-      case MSG.CHANNEL_EXTENDED_DATA:
-        fields.uint32();
-        channel.extendedData(fields.string().length);
-        break;
-      case MSG.CHANNEL_WINDOW_ADJUST:
-        channel.adjust(fields.uint32());
-        break;
-      case MSG.CHANNEL_EOF:
-        channel.eof();
-        break;
-      case MSG.CHANNEL_REQUEST:
-        fields.string();
-        channel.request(fields.boolean());
-        break;
-      default:
-        wire.unimplemented();
-    }
   };
 
   return {
@@ -227,6 +219,10 @@ export function createChannels(options: ChannelsOptions): Channels {
       return sums.bytesDown;
     },
 
+    refuseSessions() {
+      sessionsOver = refusal("NOT_PERMITTED", "the client has said that it needs no more sessions");
+    },
+
     message(payload) {
       const type = payload[0] ?? 0;
       const fields = new Reader(payload, 1);
@@ -240,7 +236,10 @@ export function createChannels(options: ChannelsOptions): Channels {
         throw new ProtocolError(`there is no channel ${id}`);
       if (type === MSG.CHANNEL_CLOSE) onClose(id, slot);
       // What was under way when we closed the channel is of no interest.
-      else if (slot.state === "open") onChannel(type, slot.channel, fields);
+      else if (slot.state === "open") {
+        if (type === MSG.CHANNEL_DATA) fresh.add(slot.channel);
+        if (!passOn(type, slot.channel, fields)) wire.unimplemented();
+      }
     },
 
     flush() {
@@ -269,7 +268,6 @@ export function createChannels(options: ChannelsOptions): Channels {
 }
 
 function notATunnel(kind: string): Refusal {
-  if (kind === "session") return refusal("NOT_PERMITTED", "this is a jump host: use ssh -J lazyssh TARGET");
   const text = `this is a jump host: it opens no channels of type "${printable(kind, 64)}"`;
   return refusal("NOT_PERMITTED", text, OPEN_FAILURE.UNKNOWN_CHANNEL_TYPE);
 }

@@ -1,45 +1,64 @@
-import type { Socket } from "node:net";
 import type { ServerConfig } from "../config/types.ts";
 import type { AuthOutcome, EventStream } from "../observe/events.ts";
-import type { Lease, Targets, Tenant } from "../targets/lease.ts";
+import type { ByHand } from "../targets/by-hand.ts";
+import type { Targets } from "../targets/lease.ts";
 import type { Clock } from "../util/clock.ts";
 import { type Deadline, deadline } from "../util/deadline.ts";
 import { formatDuration } from "../util/duration.ts";
 import { LazysshError } from "../util/errors.ts";
-import { bootVisibly } from "./boot.ts";
+import type { Credential } from "./auth/credential.ts";
+import { watchStanding } from "./auth/standing.ts";
 import { type Channels, createChannels } from "./channels.ts";
+import { converse } from "./conversation.ts";
+import { excess } from "./excess.ts";
+import { PROGRESS, type Progress } from "./gate.ts";
+import { createHostKeyRotation } from "./host-key-rotation.ts";
 import type { HostKeys } from "./host-keys.ts";
 import { type Identity, whoIs } from "./identity.ts";
 import { readInto } from "./inlet.ts";
 import type { Limits } from "./limits.ts";
+import type { Comer } from "./lobby.ts";
 import { createLogin } from "./login.ts";
 import { createOutlet } from "./outlet.ts";
+import type { Offence } from "./penalties.ts";
+import { objectionTo, sees } from "./permissions.ts";
 import { DISCONNECT, type DisconnectCode, MSG, message, type ProtocolError, Reader } from "./protocol.ts";
 import { createPulse } from "./pulse.ts";
 import { printable, refusalOf } from "./refusal.ts";
+import { createReservation } from "./reservation.ts";
+import type { Sockets } from "./sockets.ts";
+import type { Guest } from "./strangers.ts";
+import type { WindowBudget } from "./window-budget.ts";
 import { createWire } from "./wire.ts";
 
-export interface ConnectionOptions {
-  readonly socket: Socket;
-  readonly tenant: Tenant;
-  /** IP address of the client, without port or brackets. */
-  readonly address: string;
+export interface ConnectionOptions extends Comer {
   /** As it is now: it may be reloaded. */
   readonly config: () => ServerConfig;
   readonly hostKeys: HostKeys;
   readonly targets: Targets;
+  readonly controls: ByHand;
+  /** Since when the server serves, milliseconds since the epoch. */
+  readonly serverSince: number;
   readonly events: EventStream;
   readonly clock: Clock;
   readonly limits: Limits;
+  readonly sockets: Sockets;
+  readonly windows: WindowBudget;
   /** Why no channel may be opened any more; undefined as long as they may. */
   readonly refusing: () => string | undefined;
+  /** Asked when the client has proved who it is: why it may not come in all the same. */
+  readonly full: () => string | undefined;
+  /** The client has proved who it is, and may come in. */
+  readonly onEntered: () => void;
   /** The socket is closed and nothing is held any more. */
-  readonly onClosed: () => void;
+  readonly onClosed: (offence: Offence | undefined) => void;
 }
 
 /** One client, from its TCP connection to the end of it. */
-export interface Connection {
+export interface Connection extends Guest {
   readonly authenticated: boolean;
+  /** What it sends, from the beginning; our identification line has been sent. */
+  receive(bytes: Buffer): void;
   /** Looks for signs of life; call it every third of `keepaliveMs`. */
   pulse(): void;
   /** Says why, drops what is under way, gives machines back and closes. Idempotent. */
@@ -47,20 +66,23 @@ export interface Connection {
 }
 
 export function serveConnection(options: ConnectionOptions): Connection {
-  const { clock, limits, events, address } = options;
-  const socket = readInto(options.socket, read);
+  const { clock, limits, events, address, cameAt } = options;
+  const socket = readInto(options.socket, onBytes);
   let { tenant } = options;
   const { connection, client } = tenant;
-  const since = clock.now();
+  let keysSince = cameAt;
   let channels: Channels | undefined;
   /** Whose key has proved itself. */
   let identity: Identity | undefined;
-  /** Of a machine that is booted, or was, during the login: until a channel has it. */
-  const left = new AbortController();
-  let reserved: Lease | undefined;
-  let handover: Deadline | undefined;
+  let credential: Credential | undefined;
+  const reservation = createReservation(clock, limits.handoverMs);
   let ended: string | undefined;
   let closing: Deadline | undefined;
+  let progress: Progress = PROGRESS.SILENT;
+  let progressAt = cameAt;
+  let offence: Offence | undefined;
+  /** Key exchanges after the first. */
+  let exchanges = 0;
 
   socket.setNoDelay(true);
   const outlet = createOutlet(socket, { onDrain: () => channels?.resume() });
@@ -69,22 +91,35 @@ export function serveConnection(options: ConnectionOptions): Connection {
     message: receive,
     exchanging: () => startExchange(),
     ready() {
+      if (progress < PROGRESS.EXCHANGED) comeFurther(PROGRESS.EXCHANGED);
       exchange[Symbol.dispose]();
+      keysSince = clock.now();
       channels?.resume();
     },
-    failed: (error: ProtocolError) => finish(error.message),
+    failed(error: ProtocolError) {
+      offence ??= error.code === DISCONNECT.NO_MORE_AUTH_METHODS ? "failed_logins" : "broke_protocol";
+      finish(error.message);
+    },
   });
+  const rotation = createHostKeyRotation(wire, options.hostKeys);
   const login = createLogin({
     wire,
     context: () => ({ ...options.config(), now: clock.now(), address }),
     tries: limits.authTries,
-    onOutcome: (outcome: AuthOutcome) =>
-      events.emit({ type: "connection.auth", connection, client, ...outcome }),
-    onVerified(verified) {
+    onOutcome(outcome: AuthOutcome) {
+      if (!outcome.accepted) offence = "failed_logins";
+      events.emit({ type: "connection.auth", connection, client, ...outcome });
+    },
+    onVerified(verified, shown) {
       identity = verified;
-      const { maxMachines } = verified.permissions;
-      tenant = { ...tenant, user: { name: verified.user, maxMachines, sees: () => true } };
+      credential = shown;
+      const { user: name, permissions } = verified;
+      const { maxMachines } = permissions;
+      tenant = { ...tenant, user: { name, maxMachines, sees: (target) => sees(permissions, target) } };
       grace[Symbol.dispose]();
+      const full = options.full();
+      if (full !== undefined) end(DISCONNECT.TOO_MANY_CONNECTIONS, full);
+      else options.onEntered();
     },
     boot,
     onEnter: enter,
@@ -94,29 +129,37 @@ export function serveConnection(options: ConnectionOptions): Connection {
     dead: (reason) => end(DISCONNECT.CONNECTION_LOST, reason),
   });
 
-  /** Ends the connection when something is not done in time. */
-  function within(ms: number, what: string): Deadline {
-    const limit = deadline(clock, ms, () => `${what} took longer than ${formatDuration(ms)}`);
-    limit.signal.addEventListener("abort", () => end(DISCONNECT.BY_APPLICATION, String(limit.signal.reason)));
+  /** Ends the connection when something is not done in time; `passed` of it is over. */
+  function within(ms: number, what: string, passed = 0): Deadline {
+    const reason = `${what} took longer than ${formatDuration(ms)}`;
+    const limit = deadline(clock, ms - passed, () => reason);
+    limit.signal.addEventListener("abort", () => {
+      offence = "dawdled";
+      end(DISCONNECT.BY_APPLICATION, reason);
+    });
     return limit;
   }
-  const grace = within(limits.loginGraceMs, "the login");
+  const grace = within(limits.loginGraceMs, "the login", clock.now() - cameAt);
   let exchange = within(limits.keyExchangeMs, "the key exchange");
 
   function startExchange(): void {
+    exchanges += 1;
     exchange[Symbol.dispose]();
-    exchange = within(limits.keyExchangeMs, "the key exchange");
+    exchange = within(limits.rekeyingMs, "the key exchange");
   }
 
   function enter(): void {
-    if (ended !== undefined || !identity) return;
+    if (ended !== undefined || !identity || !credential) return;
+    wire.rekeyAfter(limits.rekeyBytes);
+    rotation.announce();
     channels = createChannels({
       ...options,
       wire,
       identity,
+      expelled: watchStanding(identity, credential, options.config),
       tenant,
       congested: () => outlet.full,
-      onRouted: giveReservedBack,
+      onRouted: reservation.giveBack,
     });
   }
 
@@ -124,25 +167,14 @@ export function serveConnection(options: ConnectionOptions): Connection {
     try {
       const refusing = options.refusing();
       if (refusing !== undefined) throw new LazysshError("SHUTTING_DOWN", refusing);
-      const { targets } = options;
-      reserved = await bootVisibly({ target, tenant, targets, clock, say, signal: left.signal });
-      if (ended !== undefined) {
-        giveReservedBack();
-        return false;
-      }
-      handover = deadline(clock, limits.handoverMs, () => "no channel was opened");
-      handover.signal.addEventListener("abort", giveReservedBack);
+      const forbidden = identity && objectionTo(identity, { target, port: undefined });
+      if (forbidden !== undefined) throw new LazysshError("NOT_PERMITTED", forbidden);
+      await reservation.boot({ target, tenant, targets: options.targets, say });
       return true;
     } catch (error) {
       end(DISCONNECT.BY_APPLICATION, refusalOf(error).text);
       return false;
     }
-  }
-
-  function giveReservedBack(): void {
-    handover?.[Symbol.dispose]();
-    reserved?.release();
-    reserved = undefined;
   }
 
   function receive(payload: Buffer): void {
@@ -161,34 +193,13 @@ export function serveConnection(options: ConnectionOptions): Connection {
       case MSG.EXT_INFO:
         break;
       default:
-        if (channels) converse(type, payload, channels);
-        else login.message(payload);
+        if (channels) {
+          converse(payload, { wire, channels, rotation });
+        } else {
+          comeFurther(PROGRESS.TRYING);
+          login.message(payload);
+        }
     }
-  }
-
-  /** The connection protocol (RFC 4254), open to those who have logged in. */
-  function converse(type: number, payload: Buffer, open: Channels): void {
-    switch (type) {
-      case MSG.GLOBAL_REQUEST:
-        answerGlobal(new Reader(payload, 1));
-        break;
-      case MSG.REQUEST_SUCCESS:
-      case MSG.REQUEST_FAILURE:
-      // RFC 4252 §5.1: after the login, requests for one are silently ignored.
-      case MSG.USERAUTH_REQUEST:
-        break;
-      default:
-        if (type >= MSG.CHANNEL_OPEN && type <= MSG.CHANNEL_FAILURE) open.message(payload);
-        else wire.unimplemented();
-    }
-  }
-
-  function answerGlobal(fields: Reader): void {
-    const name = fields.text();
-    if (!fields.boolean()) return;
-    // Sessions are never opened, so that this one is kept by doing nothing.
-    const granted = name === "no-more-sessions@openssh.com";
-    wire.send(message(granted ? MSG.REQUEST_SUCCESS : MSG.REQUEST_FAILURE));
   }
 
   function end(code: DisconnectCode, reason: string): void {
@@ -204,8 +215,7 @@ export function serveConnection(options: ConnectionOptions): Connection {
     grace[Symbol.dispose]();
     exchange[Symbol.dispose]();
     channels?.abandon(reason);
-    left.abort(new LazysshError("BOOT_CANCELLED", reason));
-    giveReservedBack();
+    reservation.leave(reason);
     closing = deadline(clock, limits.closeMs, () => undefined);
     closing.signal.addEventListener("abort", () => socket.destroy());
     socket.end();
@@ -213,11 +223,30 @@ export function serveConnection(options: ConnectionOptions): Connection {
     socket.resume();
   }
 
-  function read(chunk: Buffer): boolean {
+  function comeFurther(to: Progress): void {
+    progress = to;
+    progressAt = clock.now();
+  }
+
+  function whatIsTooMuch(): string | undefined {
+    const { bytesRead: received, bytesWritten: sent } = socket;
+    const seconds = (clock.now() - cameAt) / 1_000;
+    return excess({ loggedIn: identity !== undefined, exchanges, seconds, received, sent });
+  }
+
+  function onBytes(chunk: Buffer): boolean {
     pulse.heard();
     const keptByWire = wire.receive(chunk);
     const keptByChannels = channels?.flush() ?? false;
-    if (ended === undefined) outlet.holdBackReader();
+    if (progress === PROGRESS.SILENT && wire.identified) comeFurther(PROGRESS.IDENTIFIED);
+    if (ended !== undefined) return keptByChannels;
+    const tooMuch = whatIsTooMuch();
+    if (tooMuch === undefined) {
+      outlet.holdBackReader();
+    } else {
+      offence = "broke_protocol";
+      end(DISCONNECT.PROTOCOL_ERROR, tooMuch);
+    }
     return keptByWire || keptByChannels;
   }
 
@@ -227,7 +256,7 @@ export function serveConnection(options: ConnectionOptions): Connection {
     finish("the client closed the connection");
     closing?.[Symbol.dispose]();
     wire.silence();
-    const seconds = (clock.now() - since) / 1000;
+    const seconds = (clock.now() - cameAt) / 1000;
     const { opened = 0, bytesUp = 0, bytesDown = 0 } = channels ?? {};
     events.emit({
       type: "connection.close",
@@ -240,17 +269,33 @@ export function serveConnection(options: ConnectionOptions): Connection {
       bytesUp,
       bytesDown,
     });
-    options.onClosed();
+    options.onClosed(identity ? undefined : offence);
   });
   events.emit({ type: "connection.open", connection, client });
-  wire.start();
 
   return {
+    receive: onBytes,
+    source: options.source,
+    get progress() {
+      return progress;
+    },
+    get since() {
+      return progressAt;
+    },
+    drop(reason) {
+      offence ??= "dawdled";
+      end(DISCONNECT.TOO_MANY_CONNECTIONS, reason);
+      // It is not waited for: there may be thousands.
+      socket.destroySoon();
+    },
     get authenticated() {
       return identity !== undefined;
     },
     pulse() {
-      if (channels && ended === undefined) pulse.beat();
+      if (!channels || ended !== undefined) return;
+      pulse.beat();
+      wire.rest();
+      if (clock.now() - keysSince >= limits.rekeyMs) wire.rekey();
     },
     end,
   };

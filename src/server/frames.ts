@@ -24,11 +24,15 @@ const MOST_SPARE = 16;
  */
 export class Frames {
   #spare: Buffer[] = [];
+  #used = false;
   /** Of the cipher there is now, how packets of some payload lengths begin and end: it is the same for all. */
   #cipher: Cipher | undefined;
   #shapes = new Map<number, { readonly length: number; readonly head: Buffer; readonly padding: number }>();
 
-  /** A packet without its payload. Give it back with {@link free}, once nobody needs it. */
+  /** The packet that is being encrypted. */
+  #inWork: Buffer | undefined;
+
+  /** A packet without its payload. */
   take(cipher: Cipher, payloadLength: number): Buffer {
     if (payloadLength < LEAST) return cipher.allocPacket(payloadLength);
     if (cipher !== this.#cipher) {
@@ -43,6 +47,7 @@ export class Frames {
       this.#shapes.set(payloadLength, { length: packet.length, head, padding: packet[4] ?? 0 });
       return packet;
     }
+    this.#used = true;
     const whole = this.#spare.pop() ?? Buffer.allocUnsafeSlow(ROOM);
     const packet = whole.subarray(0, shape.length);
     packet.set(shape.head);
@@ -50,16 +55,33 @@ export class Frames {
     return packet;
   }
 
-  /** The packet's buffer may be used for another. */
-  free(packet: Uint8Array): void {
+  /** Encrypts a packet that was taken. What the cipher writes has to be shown to {@link claim}. */
+  encrypt(cipher: Cipher, packet: Buffer): void {
+    this.#inWork = packet;
+    cipher.encrypt(packet);
+    // Some ciphers write copies, and then the packet itself is free at once.
+    if (this.#inWork) this.#free(this.#inWork);
+    this.#inWork = undefined;
+  }
+
+  /** When these bytes are the packet that is being encrypted: what has to be called when they have been sent. */
+  claim(bytes: Uint8Array): (() => void) | undefined {
+    const packet = this.#inWork;
+    if (!packet || bytes !== packet) return undefined;
+    this.#inWork = undefined;
+    return () => this.#free(packet);
+  }
+
+  /** Keeps none, when none was taken since the last time. */
+  rest(): void {
+    if (!this.#used) this.#spare = [];
+    this.#used = false;
+  }
+
+  #free(packet: Uint8Array): void {
     const { buffer } = packet;
     if (buffer.byteLength !== ROOM || this.#spare.length >= MOST_SPARE) return;
     this.#spare.push(Buffer.from(buffer as ArrayBuffer));
-  }
-
-  /** Keeps none: the connection is at rest, or over. */
-  clear(): void {
-    this.#spare = [];
   }
 }
 

@@ -15,7 +15,7 @@ export type ReadHandler = (chunk: Buffer) => boolean;
  *
  * A buffer belongs to one connection, and is not read into again while anybody keeps a view of it.
  *
- * @param accepted by a server with `pauseOnConnect`: nothing has been read of it. It lives on as long as what is returned, but does nothing.
+ * @param accepted Nothing may be left in its own buffer. It lives on as long as what is returned, but does nothing.
  * @returns The same connection, reading.
  */
 export function readInto(accepted: Socket, onRead: ReadHandler): Socket {
@@ -55,10 +55,19 @@ interface Internal {
   readonly highWaterMark: number;
 }
 
+/** What Node calls its part of a connection. */
+interface Handle {
+  reading: boolean;
+  readStop(): void;
+}
+
 /** Takes the connection from a socket, which is left without. */
 function handleOf(socket: Socket): unknown {
-  const owner = socket as unknown as { _handle: unknown };
+  const owner = socket as unknown as { _handle: Handle | null };
   const handle = owner._handle;
   owner._handle = null;
+  // It is begun anew by the next owner.
+  if (handle?.reading) handle.readStop();
+  if (handle) handle.reading = false;
   return handle;
 }

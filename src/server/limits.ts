@@ -4,12 +4,16 @@ import { DEFAULT_LIMITS_CONFIG, type LimitsConfig } from "../config/access.ts";
 export interface Limits {
   /** From the TCP connection to an accepted login. Default 30 s. */
   readonly loginGraceMs: number;
-  /** From the first message of a key exchange to the last, the first one included. Default 20 s. */
+  /** For the first key exchange, from the TCP connection on. Default 20 s. */
   readonly keyExchangeMs: number;
+  /** For a later one, which on a slow line waits behind all the data that is under way. Default 2 min. */
+  readonly rekeyingMs: number;
   /** Login requests that may fail, `none` included, before the connection is ended. Default 6. */
   readonly authTries: number;
   /** Connections that have not logged in: see LimitsConfig. */
   readonly startups: LimitsConfig["startups"];
+  /** Whether addresses whose connections offend are refused for a while. Default true; a test of offences turns it off. */
+  readonly penalties: boolean;
   /** Connections that have logged in. Default 1000. */
   readonly connections: number;
   /** Channels of one connection, opening and closing ones included. Default 256. */
@@ -38,7 +42,9 @@ export interface Limits {
 export function limitsOf({ clientTimeoutMs, ...config }: LimitsConfig): Limits {
   return {
     ...config,
+    penalties: true,
     keyExchangeMs: 20_000,
+    rekeyingMs: 120_000,
     window: 2 * 1024 * 1024,
     keepaliveMs: clientTimeoutMs / 4,
     // A beat, a third of the above, may pass before it is noticed.

@@ -1,6 +1,6 @@
 import { lookup } from "node:dns/promises";
 import { once } from "node:events";
-import { createServer, type Server, type Socket } from "node:net";
+import { createServer, type ListenOptions, type Server, type Socket } from "node:net";
 import type { HostPort } from "../config/types.ts";
 import { LazysshError, messageOf } from "../util/errors.ts";
 
@@ -17,9 +17,12 @@ export interface Listeners {
    * Binds every address that the host name has (`localhost` is usually both 127.0.0.1 and ::1) and resolves to the
    * first. With port 0 the system's choice for the first is tried for the others too.
    *
+   * @param sockets File descriptors of TCP sockets that listen already: where there are any, `at` is not looked at.
    * @throws LazysshError `CONFIG_INVALID`
    */
-  listen(at: HostPort): Promise<{ host: string; port: number }>;
+  listen(at: HostPort, sockets?: readonly number[]): Promise<{ host: string; port: number }>;
+  /** Whether all of them do. */
+  readonly listening: boolean;
   /** Takes no more connections. Idempotent. */
   close(): void;
   /** Resolves when all are closed. */
@@ -28,15 +31,22 @@ export interface Listeners {
 
 /** Bytes a connection may have unsent before it counts as full. */
 const HIGH_WATER = 128 * 1024;
-const BACKLOG = 511;
+/**
+ * Connections that the system holds until they are accepted. A client that finds no place there tries again only after a
+ * second; Linux cuts it to net.core.somaxconn.
+ */
+const BACKLOG = 4_096;
 
 export function createListeners({ accept, onError }: ListenersOptions): Listeners {
   const servers: Server[] = [];
   let done: Promise<unknown> = Promise.resolve();
 
-  const bind = async (host: string | undefined, port: number): Promise<{ host: string; port: number }> => {
-    const server = createServer({ noDelay: true, highWaterMark: HIGH_WATER, pauseOnConnect: true }, accept);
-    server.listen({ ...(host !== undefined && { host }), port, backlog: BACKLOG });
+  const bind = (host: string | undefined, port: number) =>
+    start({ ...(host !== undefined && { host }), port, backlog: BACKLOG });
+
+  const start = async (where: ListenOptions | { fd: number }): Promise<{ host: string; port: number }> => {
+    const server = createServer({ noDelay: true, highWaterMark: HIGH_WATER }, accept);
+    server.listen(where);
     await once(server, "listening");
     server.on("error", onError);
     servers.push(server);
@@ -65,12 +75,31 @@ export function createListeners({ accept, onError }: ListenersOptions): Listener
     throw absent ?? new Error("the name has no address");
   };
 
-  return {
-    async listen(at) {
+  /** Those of another's choice. */
+  const take = async (sockets: readonly number[]): Promise<{ host: string; port: number }> => {
+    let first: { host: string; port: number } | undefined;
+    for (const fd of sockets) {
       try {
-        return await bindAll(at);
+        const bound = await start({ fd });
+        first ??= bound;
       } catch (error) {
-        for (const server of servers) server.close();
+        throw new LazysshError("CONFIG_INVALID", cannotTake(fd, error), { cause: error });
+      }
+    }
+    if (!first) throw new Error("no socket was given");
+    return first;
+  };
+
+  return {
+    get listening() {
+      return servers.length > 0 && servers.every((server) => server.listening);
+    },
+    async listen(at, sockets = []) {
+      try {
+        return await (sockets.length > 0 ? take(sockets) : bindAll(at));
+      } catch (error) {
+        for (const server of servers.splice(0)) server.close();
+        if (error instanceof LazysshError) throw error;
         throw new LazysshError("CONFIG_INVALID", cannotListen(at, error), { cause: error });
       }
     },
@@ -92,6 +121,13 @@ function isAbsent(error: unknown): boolean {
 
 function codeOf(error: unknown): string {
   return (error instanceof Error && (error as NodeJS.ErrnoException).code) || "";
+}
+
+function cannotTake(fd: number, error: unknown): string {
+  return (
+    `cannot accept connections from the socket that was handed over as file descriptor ${fd}: ${messageOf(error)}; ` +
+    "it has to be a TCP socket that listens (in a systemd socket unit: ListenStream=PORT, and not Accept=yes)"
+  );
 }
 
 function cannotListen({ host, port }: HostPort, error: unknown): string {

@@ -1,4 +1,5 @@
 import type { AuthOutcome } from "../observe/events.ts";
+import type { Credential } from "./auth/credential.ts";
 import { type AuthContext, type AuthRequest, decide, type OfferedKey } from "./auth.ts";
 import { type Identity, whoIs } from "./identity.ts";
 import { DISCONNECT, MSG, message, ProtocolError, Reader } from "./protocol.ts";
@@ -13,7 +14,7 @@ export interface LoginOptions {
   readonly tries: number;
   readonly onOutcome: (outcome: AuthOutcome) => void;
   /** The key has proved itself. */
-  readonly onVerified: (identity: Identity) => void;
+  readonly onVerified: (identity: Identity, shown: Credential) => void;
   /**
    * Resolves with true when the target is ready, and with false when the client has been disconnected because it will not be. `say` shows
    * a line to the person who waits.
@@ -22,6 +23,9 @@ export interface LoginOptions {
   /** The login is confirmed: channels may be opened. */
   readonly onEnter: () => void;
 }
+
+/** The reason of a refusal in the log names what strangers have sent. */
+const LONGEST_REASON = 1024;
 
 /** One client's way from the first key exchange to an accepted login (RFC 4252). */
 export interface Login {
@@ -39,14 +43,21 @@ export function createLogin({
   onEnter,
 }: LoginOptions): Login {
   let serviceAccepted = false;
-  let askedForProof = false;
+  /** Keys that would do, and were asked to sign: a token may be elsewhere, and another key be tried. */
+  let asked = 0;
   let failures = 0;
   /** The key has proved itself, and its answer waits for a machine. */
   let holding = false;
 
   const fail = (request: AuthRequest, reason: string): void => {
     // Every client begins with `none` to learn the methods; that is no attempt worth a line.
-    if (request.method !== "none") onOutcome({ accepted: false, login: printable(request.user), reason });
+    if (request.method !== "none") {
+      onOutcome({
+        accepted: false,
+        login: printable(request.user),
+        reason: printable(reason, LONGEST_REASON),
+      });
+    }
     failures += 1;
     if (failures >= tries) {
       throw new ProtocolError(
@@ -63,14 +74,14 @@ export function createLogin({
       case "accept":
         holding = true;
         onOutcome({ accepted: true, login: printable(request.user), ...whoIs(decision.identity) });
-        onVerified(decision.identity);
+        onVerified(decision.identity, decision.shown);
         void enter(decision.boot);
         break;
       case "prove":
-        if (askedForProof) {
-          fail(request, "the client asks about its key again and again");
+        if (asked >= tries) {
+          fail(request, "the client asks about its keys again and again");
         } else {
-          askedForProof = true;
+          asked += 1;
           wire.send(message(MSG.USERAUTH_PK_OK, decision.algorithm, decision.blob));
         }
         break;

@@ -36,6 +36,7 @@ export const DISCONNECT = {
   SERVICE_NOT_AVAILABLE: 7,
   CONNECTION_LOST: 10,
   BY_APPLICATION: 11,
+  TOO_MANY_CONNECTIONS: 12,
   NO_MORE_AUTH_METHODS: 14,
 } as const;
 
@@ -77,6 +78,10 @@ export class Reader {
     return this.#at;
   }
 
+  get atEnd(): boolean {
+    return this.#at === this.#bytes.length;
+  }
+
   boolean(): boolean {
     return this.#take(1).readUInt8() !== 0;
   }
@@ -84,6 +89,10 @@ export class Reader {
   uint32(): number {
     const value = this.#take(4).readUInt32BE();
     return value;
+  }
+
+  uint64(): bigint {
+    return this.#take(8).readBigUInt64BE();
   }
 
   /** A view, not a copy. */

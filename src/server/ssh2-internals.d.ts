@@ -4,6 +4,24 @@ declare module "ssh2/lib/protocol/Protocol.js" {
   export interface Kex {
     readonly sessionID: Buffer | undefined;
     remoteExtInfoEnabled: boolean;
+    /** `serverHostKey` names the host key, and then the algorithm of the signature. */
+    readonly negotiated: { serverHostKey: string };
+    /** The client's KEXINIT, as it is hashed. */
+    _remoteKexinit: Buffer;
+    /** What the client sent, as it is hashed. */
+    convertPublicKey(theirs: Buffer): Buffer;
+    /** K without its length. Called before {@link getPublicKey}. */
+    computeSecret(theirs: Buffer): Buffer | Error;
+    /** What is answered, as it is hashed. */
+    getPublicKey(): Buffer;
+  }
+
+  /** What a server signs with. */
+  export interface SigningKey {
+    /** ssh2 converts the signatures of the types that it knows. */
+    readonly type: string;
+    getPublicSSH(): Buffer;
+    sign(data: Buffer): Buffer | Error;
   }
 
   export interface Cipher {
@@ -40,7 +58,7 @@ declare module "ssh2/lib/protocol/Protocol.js" {
 
   export interface ProtocolConfig {
     readonly server: boolean;
-    readonly hostKeys?: Readonly<Record<string, unknown>>;
+    readonly hostKeys?: Readonly<Record<string, SigningKey>>;
     readonly ident?: string;
     readonly offer?: Offer;
     readonly messageHandlers?: {
@@ -60,10 +78,15 @@ declare module "ssh2/lib/protocol/Protocol.js" {
     readonly _cipher: Cipher;
     readonly _decipher: Decipher | undefined;
     _onPayload: PayloadHandler;
+    /** By `negotiated.serverHostKey`. */
+    _hostKeys: Readonly<Record<string, SigningKey>>;
     _skipNextInboundPacket: boolean;
     start: () => void;
     parse(chunk: Buffer, from: number, to: number): void;
     rekey(): void;
+    disconnect(reason: number): void;
+    /** Ends ciphers and output; undefined when that is done. Called before `onError`. */
+    _destruct: (() => void) | undefined;
     cleanup(): void;
   }
 }

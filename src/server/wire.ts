@@ -1,10 +1,11 @@
 import crypto from "ssh2/lib/protocol/crypto.js";
-import Protocol, { type Offer } from "ssh2/lib/protocol/Protocol.js";
-import { CLIENT_SIGNATURES, offerFor } from "./algorithms.ts";
+import Protocol from "ssh2/lib/protocol/Protocol.js";
+import { CLIENT_SIGNATURES, isSignatureAlgorithm, offerFor, type SignatureAlgorithm } from "./algorithms.ts";
+import { propose } from "./exchange.ts";
 import { Frames, PAYLOAD_AT } from "./frames.ts";
 import type { HostKeys } from "./host-keys.ts";
 import { IdentLine } from "./ident.ts";
-import { DISCONNECT, type DisconnectCode, MSG, message, ProtocolError, Reader } from "./protocol.ts";
+import { DISCONNECT, type DisconnectCode, MSG, message, ProtocolError } from "./protocol.ts";
 
 /** What happens on the wire. A handler that throws {@link ProtocolError} ends the connection with its text. */
 export interface WireHandler {
@@ -12,7 +13,7 @@ export interface WireHandler {
   write(bytes: Uint8Array, done?: () => void): void;
   /** A decrypted message after the first key exchange. The buffer is a view, valid until this returns. */
   message(payload: Buffer): void;
-  /** Keys are being exchanged: messages are held back until {@link ready}. */
+  /** Keys are being exchanged, or are to be: messages are held back until {@link ready}. */
   exchanging(): void;
   /** Keys are in use; the first time, the client may log in. */
   ready(): void;
@@ -21,8 +22,12 @@ export interface WireHandler {
 }
 
 export interface Wire {
+  /** Whether the client's identification line has come. */
+  readonly identified: boolean;
   /** Hash of the first key exchange, which signatures are bound to. */
   readonly sessionId: Buffer;
+  /** What the host key signed the latest exchange with. */
+  readonly hostKeyAlgorithm: SignatureAlgorithm;
   /** Whether messages are held back. Data should wait; see {@link WireHandler.ready}. */
   readonly busy: boolean;
   /** Sends our identification line. */
@@ -30,10 +35,16 @@ export interface Wire {
   /** Whether views of the chunk are still needed when this returns: it must not be written to then. */
   receive(chunk: Buffer): boolean;
   send(payload: Buffer): void;
-  /** SSH_MSG_CHANNEL_DATA; the bytes are copied. */
+  /** SSH_MSG_CHANNEL_DATA; the bytes are copied. While busy they are held back like a message, and too many end the connection. */
   sendData(recipient: number, data: Uint8Array): void;
+  /** Starts a key exchange, unless one is going on. Not before the login: clients do not expect it there. */
+  rekey(): void;
+  /** Does so whenever that many bytes went in one direction with the same keys; those that already did count. */
+  rekeyAfter(bytes: number): void;
   /** The client sent something that nobody here knows (RFC 4253 §11.4). */
   unimplemented(): void;
+  /** Gives up what is kept for bulk data, when there has been none since the last time. */
+  rest(): void;
   /** Says why, and falls silent. */
   disconnect(code: DisconnectCode, text: string): void;
   /** Falls silent without a word. Idempotent. */
@@ -41,7 +52,7 @@ export interface Wire {
 }
 
 /** The version is left out on purpose; it would only help those who look for old ones. */
-const IDENT = "lazyssh";
+export const IDENT = "lazyssh";
 
 /** Held back during a key exchange are answers and window adjustments only; a client that needs more misbehaves. */
 const MOST_HELD = 1024 * 1024;
@@ -61,7 +72,7 @@ export const hasNativeCiphers: boolean = crypto.bindingAvailable;
  * input alike, nor bounds what it queues.
  */
 export function createWire(hostKeys: HostKeys, handler: WireHandler): Wire {
-  const offer = offerFor(Object.keys(hostKeys));
+  const offer = offerFor([...hostKeys.proofs.keys()]);
   const ident = new IdentLine();
   const frames = new Frames();
   let identified = false;
@@ -70,42 +81,59 @@ export function createWire(hostKeys: HostKeys, handler: WireHandler): Wire {
   let ready = false;
   let held: Buffer[] = [];
   let heldBytes = 0;
+  /** With the keys in use. */
+  let sent = 0;
+  let received = 0;
+  let mostBytes = Number.POSITIVE_INFINITY;
+  /** ssh2 is at work on a chunk. */
+  let parsing = false;
 
   const protocol = new Protocol({
     server: true,
-    hostKeys,
+    // The one that is agreed on comes with the exchange.
+    hostKeys: {},
     ident: IDENT,
     // ssh2 adds to the object it is given.
     offer: { ...offer },
     messageHandlers: {
-      DISCONNECT: (_, code, text) => handler.message(message(MSG.DISCONNECT, code, text, "")),
+      DISCONNECT(_, code, text) {
+        if (!dead) handler.message(message(MSG.DISCONNECT, code, text, ""));
+      },
     },
-    onWrite: write,
+    onWrite(bytes) {
+      if (dead) return;
+      sent += bytes.length;
+      handler.write(bytes, frames.claim(bytes));
+    },
     onError: (error) => fail(new ProtocolError(error.message, DISCONNECT.KEY_EXCHANGE_FAILED)),
     onHeader: () => watchFirstKexInit(),
     onHandshakeComplete: () => keysInUse(),
   });
+  // Where ssh2 would end the connection without a word, `fail` does it, and says why; and it frees its ciphers where it works
+  // with them.
+  protocol.disconnect = () => undefined;
+  protocol._destruct = () => undefined;
   const exchangeKeys = protocol._onPayload;
   protocol._onPayload = (payload) => {
+    if (dead) return ENOUGH;
     if (payload.length === 0) return undefined;
     if (payload[0] === MSG.KEXINIT) {
-      handler.exchanging();
-      return exchangeKeys(payload);
+      if (!busy()) handler.exchanging();
+      return propose(protocol, offer, hostKeys.proofs, payload, exchangeKeys);
     }
     handler.message(payload);
     return dead ? ENOUGH : undefined;
   };
 
-  /** Mends two things in ssh2's first key exchange: which guesses are wrong, and what EXT_INFO says. */
   function watchFirstKexInit(): void {
     const decipher = protocol._decipher;
     if (!decipher) return;
     const next = decipher._onPayload;
     decipher._onPayload = (payload) => {
-      const guessFailed = payload[0] === MSG.KEXINIT && guessedWrong(payload, offer);
-      const result = next(payload);
-      if (payload[0] === MSG.KEXINIT && protocol._kex && !dead) {
-        protocol._skipNextInboundPacket = guessFailed;
+      const proposal = payload[0] === MSG.KEXINIT;
+      const result = proposal ? propose(protocol, offer, hostKeys.proofs, payload, next) : next(payload);
+      if (proposal && protocol._kex) {
+        // What ssh2 says in EXT_INFO is wrong: keysInUse says it.
         wantsExtInfo = protocol._kex.remoteExtInfoEnabled;
         protocol._kex.remoteExtInfoEnabled = false;
       }
@@ -118,8 +146,8 @@ export function createWire(hostKeys: HostKeys, handler: WireHandler): Wire {
     if (!found) return;
     identified = true;
     // ssh2 loses pieces of a line that comes in more than two: it gets it whole.
-    protocol.parse(found.line, 0, found.line.length);
-    if (!dead && found.rest.length > 0) protocol.parse(found.rest, 0, found.rest.length);
+    parse(found.line);
+    if (!dead && found.rest.length > 0) parse(found.rest);
   }
 
   function keysInUse(): void {
@@ -129,6 +157,8 @@ export function createWire(hostKeys: HostKeys, handler: WireHandler): Wire {
       // RFC 8308 §2.4: the first message after the new keys, or none.
       if (wantsExtInfo) send(message(MSG.EXT_INFO, 1, "server-sig-algs", CLIENT_SIGNATURES.join(",")));
     }
+    sent = 0;
+    received = 0;
     const waiting = held;
     held = [];
     heldBytes = 0;
@@ -136,17 +166,18 @@ export function createWire(hostKeys: HostKeys, handler: WireHandler): Wire {
     handler.ready();
   }
 
-  /** The packet that is being encrypted, in a buffer that is to be used again. */
-  let framed: Buffer | undefined;
+  function busy(): boolean {
+    return protocol._kexinit !== undefined;
+  }
 
-  function write(bytes: Uint8Array): void {
-    const packet = framed;
-    if (!packet || bytes !== packet) {
-      handler.write(bytes);
-      return;
-    }
-    framed = undefined;
-    handler.write(bytes, () => frames.free(packet));
+  function rekey(): void {
+    if (dead || !ready || busy()) return;
+    handler.exchanging();
+    protocol.rekey();
+  }
+
+  function rekeyIfWorn(): void {
+    if (sent >= mostBytes || received >= mostBytes) rekey();
   }
 
   function encrypt(payload: Buffer): void {
@@ -157,7 +188,7 @@ export function createWire(hostKeys: HostKeys, handler: WireHandler): Wire {
 
   function send(payload: Buffer): void {
     if (dead) return;
-    if (protocol._kexinit === undefined) {
+    if (!busy()) {
       encrypt(payload);
       return;
     }
@@ -174,9 +205,29 @@ export function createWire(hostKeys: HostKeys, handler: WireHandler): Wire {
   }
 
   function silence(): void {
+    if (dead) return;
     dead = true;
     held = [];
+    if (!parsing) free();
+  }
+
+  /**
+   * Never while ssh2 parses: its native ciphers end the process when they are used once more, and after a DISCONNECT or a bad
+   * public key during a key exchange it goes on to the end of the chunk.
+   */
+  function free(): void {
+    protocol._destruct = Protocol.prototype._destruct;
     protocol.cleanup();
+  }
+
+  function parse(chunk: Buffer): void {
+    parsing = true;
+    try {
+      protocol.parse(chunk, 0, chunk.length);
+    } finally {
+      parsing = false;
+      if (dead) free();
+    }
   }
 
   function fail(error: ProtocolError): void {
@@ -186,13 +237,21 @@ export function createWire(hostKeys: HostKeys, handler: WireHandler): Wire {
   }
 
   return {
+    get identified() {
+      return identified;
+    },
     get sessionId() {
       const id = protocol._kex?.sessionID;
       if (!id) throw new ProtocolError("there is no session before the key exchange");
       return id;
     },
+    get hostKeyAlgorithm() {
+      const name = protocol._kex?.negotiated.serverHostKey ?? "";
+      if (!isSignatureAlgorithm(name)) throw new ProtocolError("no host key was agreed on");
+      return name;
+    },
     get busy() {
-      return protocol._kexinit !== undefined;
+      return busy();
     },
     start: () => protocol.start(),
 
@@ -200,8 +259,13 @@ export function createWire(hostKeys: HostKeys, handler: WireHandler): Wire {
       if (dead) return false;
       const exchanging = !ready || protocol._kexinit !== undefined;
       try {
-        if (identified) protocol.parse(chunk, 0, chunk.length);
-        else identify(chunk);
+        if (identified) {
+          received += chunk.length;
+          parse(chunk);
+          rekeyIfWorn();
+        } else {
+          identify(chunk);
+        }
       } catch (error) {
         fail(error instanceof ProtocolError ? error : new ProtocolError(describe(error)));
       }
@@ -219,16 +283,20 @@ export function createWire(hostKeys: HostKeys, handler: WireHandler): Wire {
 
     sendData(recipient, data) {
       if (dead) return;
+      if (busy()) return send(message(MSG.CHANNEL_DATA, recipient, Buffer.from(data)));
       const packet = frames.take(protocol._cipher, 9 + data.length);
       packet[PAYLOAD_AT] = MSG.CHANNEL_DATA;
       packet.writeUInt32BE(recipient, PAYLOAD_AT + 1);
       packet.writeUInt32BE(data.length, PAYLOAD_AT + 5);
       packet.set(data, PAYLOAD_AT + 9);
-      framed = packet;
-      protocol._cipher.encrypt(packet);
-      // Not written itself: the cipher has made a copy.
-      if (framed) frames.free(framed);
-      framed = undefined;
+      frames.encrypt(protocol._cipher, packet);
+      rekeyIfWorn();
+    },
+
+    rest: () => frames.rest(),
+    rekey,
+    rekeyAfter(bytes) {
+      mostBytes = bytes;
     },
 
     unimplemented() {
@@ -241,21 +309,8 @@ export function createWire(hostKeys: HostKeys, handler: WireHandler): Wire {
   };
 }
 
-/**
- * RFC 4253 §7: a guess is wrong unless both sides prefer the same key exchange and the same host key algorithm. ssh2
- * compares with what was agreed on, which makes dropbear wait for ever.
- */
-function guessedWrong(kexInit: Buffer, offer: Offer): boolean {
-  const fields = new Reader(kexInit, 17);
-  const kex = fields.nameList();
-  const hostKey = fields.nameList();
-  for (let lists = 2; lists < 10; lists++) fields.string();
-  const follows = fields.boolean();
-  return follows && (kex[0] !== offer.kex[0] || hostKey[0] !== offer.serverHostKey[0]);
-}
-
+/** ssh2 throws errors of its own, with a text; what it stumbles over is of no use to a client. */
 function describe(error: unknown): string {
-  return error instanceof Error
-    ? `the client sent a bad packet (${error.message})`
-    : "the client sent a bad packet";
+  const stumbled = !(error instanceof Error) || error instanceof TypeError || error instanceof RangeError;
+  return stumbled ? "the client sent a bad packet" : `the client sent a bad packet (${error.message})`;
 }

@@ -1,3 +1,5 @@
+import type { Tenant } from "./lease.ts";
+
 /** What a person at the controls may see and do; see `docs/operation.md`. */
 export interface ByHand {
   /** Everything there is, as this server sees it. Asks the cloud nothing. */
@@ -28,7 +30,9 @@ export interface HoldOptions {
   /** Gives up waiting, and takes the hold back. */
   readonly signal: AbortSignal;
   /** Told what the start waits for, each time that changes. */
-  readonly onWaiting: (what: string) => void;
+  readonly onWaiting?: (what: string) => void;
+  /** Undefined: a person at the controls of the server itself. */
+  readonly by?: Tenant;
 }
 
 /** `machines` are being ended; `kept` are not, because of these leases. */
@@ -38,6 +42,7 @@ export interface Dropped {
 }
 
 export interface TargetStatus {
+  /** As in the config: of a family its pattern, and then the machines are those of all its names. */
   readonly name: string;
   /** As in the config: `aws_ec2`, `forward` … */
   readonly type: string;
@@ -52,6 +57,8 @@ export interface TargetStatus {
 }
 
 export interface MachineStatus {
+  /** The target's name; of a family the one that was asked for. */
+  readonly target: string;
   /** `preparing`, `launching`, `booting` …, see targets/life/state.ts. */
   readonly state: string;
   /** Since when it is in this state, milliseconds since the epoch. */
@@ -71,7 +78,9 @@ export interface MachineStatus {
 
 export interface LeaseStatusLine {
   readonly kind: "channel" | "by hand";
-  /** Address of the client; for one by hand empty. */
+  /** Name of the user in the config; undefined for one by hand on the server itself. */
+  readonly user: string | undefined;
+  /** Address of the client; for one by hand on the server itself empty. */
   readonly client: string;
   readonly connection: string;
   /** Milliseconds since the epoch. */

@@ -17,6 +17,8 @@ export interface Found {
 /** What the life of a target's machines depends on. */
 export interface MachineContext {
   readonly target: MachineTarget;
+  /** The target's address in the config: its name, or the pattern of the family that it is of. Limits and sums are the family's. */
+  readonly family: string;
   readonly provider: Provider;
   readonly clock: Clock;
   readonly events: EventStream;
@@ -32,6 +34,8 @@ export interface MachineContext {
   readonly group: string | undefined;
   /** What was learnt of the target's starts by all servers of the group. */
   readonly memory: { generation: number };
+  /** The cloud, account and region: where it is the same, the same machines are seen. */
+  readonly place: string;
   /** Has a machine ended that is not to be used. */
   readonly discard: (found: Found) => void;
   /** Aborts when the program gives up waiting for machines to stop. */

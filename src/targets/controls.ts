@@ -1,21 +1,19 @@
-import type { Config, TargetConfig } from "../config/index.ts";
 import type { EventStream } from "../observe/index.ts";
 import type { Clock } from "../util/clock.ts";
 import { LazysshError } from "../util/errors.ts";
 import type { ByHand, HoldOptions, TargetStatus } from "./by-hand.ts";
 import type { MachineContext } from "./context.ts";
+import type { Definitions } from "./definitions.ts";
 import type { Lease, Targets } from "./lease.ts";
 import type { MachineDriver } from "./life/machine.ts";
 
 export interface ControlsOptions {
-  readonly config: Config;
+  readonly definitions: Definitions;
   readonly clock: Clock;
   readonly events: EventStream;
-  readonly contexts: ReadonlyMap<string, MachineContext>;
   readonly acquire: Targets["acquire"];
-  /** @throws LazysshError `UNKNOWN_TARGET`. */
-  readonly assertKnown: (target: string) => void;
   readonly machinesOf: (target: string) => readonly MachineDriver[];
+  readonly machinesOfFamily: (family: string) => readonly MachineDriver[];
 }
 
 interface Hold {
@@ -26,12 +24,20 @@ interface Hold {
 
 /** The fleet in the hands of a person. */
 export function createControls(options: ControlsOptions): ByHand {
-  const { config, clock, events, contexts, acquire, assertKnown, machinesOf } = options;
+  const { definitions, clock, events, acquire, machinesOf, machinesOfFamily } = options;
+  const { contexts, removed } = definitions;
   const holds = new Map<string, Hold>();
 
-  const contextOf = (name: string): MachineContext => {
-    assertKnown(name);
-    const context = contexts.get(name);
+  /** A target that is not configured any more, and still has a machine. */
+  const remains = (name: string): boolean => removed.has(name) && machinesOf(name).some(({ idle }) => !idle);
+
+  const assertKnown = (name: string): void => {
+    if (!definitions.find(name) && !remains(name)) throw definitions.unknown(name);
+  };
+
+  const contextToHold = (name: string): MachineContext => {
+    if (!definitions.find(name)) throw definitions.unknown(name);
+    const context = definitions.latest(name);
     if (context?.target.shared) return context;
     const why = context
       ? "each connection has a machine of its own (shared = false)"
@@ -57,12 +63,12 @@ export function createControls(options: ControlsOptions): ByHand {
     clock.sleep(forMs, hold.timer.signal).then(over, () => undefined);
   };
 
-  const take = async (name: string, { signal, onWaiting }: HoldOptions): Promise<Hold> => {
+  const take = async (name: string, { signal, onWaiting, by }: HoldOptions): Promise<Hold> => {
     const stop = events.subscribe((event) => {
-      if (event.type === "machine.waiting" && event.target === name) onWaiting(event.waitingFor);
+      if (event.type === "machine.waiting" && event.target === name) onWaiting?.(event.waitingFor);
     });
     try {
-      const lease = await acquire(name, { connection: "", client: "", byHand: true }, signal);
+      const lease = await acquire(name, { connection: "", client: "", ...by, byHand: true }, signal);
       const hold: Hold = { lease, timer: new AbortController() };
       const lost = () => {
         if (holds.get(name) === hold) letGo(name);
@@ -74,24 +80,30 @@ export function createControls(options: ControlsOptions): ByHand {
     }
   };
 
-  const statusOf = (target: TargetConfig): TargetStatus => {
-    const context = contexts.get(target.name);
+  /** Of a family, and of a name that stands for itself. */
+  const machinesNow = (name: string): MachineDriver[] => {
+    const members = machinesOfFamily(name).filter(({ target }) => !definitions.names.includes(target));
+    return [...new Set([...machinesOf(name), ...members])];
+  };
+
+  const statusOf = (name: string): TargetStatus => {
+    const context = contexts.get(name) ?? removed.get(name);
     return {
-      name: target.name,
-      type: target.type,
+      name,
+      type: context?.provider.type ?? "forward",
       summary: context?.provider.summary,
-      machines: machinesOf(target.name).flatMap((machine) => machine.status ?? []),
-      usedTodayMs: context?.meter.usedToday(target.name, clock.now()) ?? 0,
+      machines: machinesNow(name).flatMap((machine) => machine.status ?? []),
+      usedTodayMs: context?.meter.usedToday(name, clock.now()) ?? 0,
       budgetMsPerDay: context?.target.budgetMsPerDay,
       hourlyPrice: context?.target.hourlyPrice,
     };
   };
 
   return {
-    status: () => config.targets.map(statusOf),
+    status: () => [...definitions.names, ...[...removed.keys()].filter(remains)].map(statusOf),
 
     async hold(name, holding) {
-      const { lifted } = contextOf(name);
+      const { lifted } = contextToHold(name);
       if (holding.lift) lifted.lift(clock.now());
       let hold = holds.get(name);
       if (!hold) {
@@ -115,8 +127,8 @@ export function createControls(options: ControlsOptions): ByHand {
     },
 
     async volumes(name, signal) {
-      assertKnown(name);
-      return (await contexts.get(name)?.provider.volumes(signal)) ?? [];
+      if (!contexts.has(name)) assertKnown(name);
+      return (await (contexts.get(name) ?? removed.get(name))?.provider.volumes(signal)) ?? [];
     },
   };
 }

@@ -6,17 +6,17 @@ import type { Clock } from "../util/clock.ts";
 import { deadline, unlessAborted } from "../util/deadline.ts";
 import { formatDuration } from "../util/duration.ts";
 import { LazysshError } from "../util/errors.ts";
-import { nearest } from "../util/nearest.ts";
 import type { ByHand } from "./by-hand.ts";
 import type { Found, MachineContext } from "./context.ts";
 import { createControls } from "./controls.ts";
+import { createDefinitions } from "./definitions.ts";
 import type { Remote } from "./end/remote.ts";
 import type { Journal } from "./found/journal.ts";
 import { createSurvey } from "./found/survey.ts";
 import type { Lease, Targets, Tenant } from "./lease.ts";
 import { MachineDriver } from "./life/machine.ts";
 import type { Prober } from "./start/probe.ts";
-import { assertWithinLimits, Lifted } from "./use/limits.ts";
+import { assertUserMay, assertWithinLimits, Lifted } from "./use/limits.ts";
 import type { Meter } from "./use/meter.ts";
 
 export interface FleetOptions {
@@ -29,12 +29,17 @@ export interface FleetOptions {
   readonly meter: Meter;
   /** Id of this server, kept across restarts. */
   readonly server: string;
-  /** Makes the provider of a target; called once for each. */
+  /** Makes the provider of a target; called once for each definition. */
   readonly provider: (target: MachineTargetConfig) => Provider;
 }
 
 /** All machines of a configuration. */
 export interface Fleet extends Targets, ByHand {
+  /**
+   * Takes another configuration. What it says counts for machines that are not ordered yet. Those there are go on as they were ordered, as
+   * long as a lease keeps them; new leases of the target join them, so that none is started beside them. `server.group` stays as it was.
+   */
+  reconfigure(config: Config): void;
   /** Begins to take up what earlier runs left behind. Call before the first `acquire`. */
   recover(): Promise<void>;
   /** Ids of the machines that may be running now. */
@@ -45,36 +50,50 @@ export interface Fleet extends Targets, ByHand {
   abandon(): void;
 }
 
-export function createFleet({ config, provider, ...rest }: FleetOptions): Fleet {
+export function createFleet({ config: first, provider, ...rest }: FleetOptions): Fleet {
   const { clock, events, journal } = rest;
   const abandoned = new AbortController();
   setMaxListeners(0, abandoned.signal); // each machine that is being stopped listens
-  const contexts = new Map<string, MachineContext>();
-  const contextOf = (target: MachineTargetConfig): MachineContext => {
+  const contextOf = (
+    target: MachineTargetConfig,
+    family: string,
+    before?: MachineContext,
+  ): MachineContext => {
     const context: MachineContext = {
       ...rest,
+      events: family === target.name ? events : eventsOf(family, events),
       target,
+      family,
       provider: provider(target),
-      lifted: new Lifted(),
-      group: config.server.group,
-      memory: { generation: 0 },
+      lifted: before?.lifted ?? new Lifted(),
+      group: first.server.group,
+      memory: before?.memory ?? { generation: 0 },
+      place: placeOf(target),
       discard: (found) => take(found.token, MachineDriver.leftover(context, found, true)),
       signal: abandoned.signal,
     };
     return context;
   };
-  const fixed = new Map<string, string>();
-  for (const target of config.targets) {
-    if (target.type === "forward") fixed.set(target.name, target.to);
-    else contexts.set(target.name, contextOf(target));
-  }
-  const names = config.targets.map((target) => target.name);
   /** By target for shared machines, by target and connection for the others. */
   const machines = new Map<string, MachineDriver>();
+  const definitions = createDefinitions({
+    config: first,
+    contextOf,
+    sharedNow: (name) => machinesOf(name).find((machine) => !machine.idle)?.shared,
+    onForgotten(name) {
+      machines.delete(name);
+      survey.forget(name);
+    },
+  });
+  const { contexts } = definitions;
   const refusing = new AbortController();
   setMaxListeners(0, refusing.signal);
   let closed: LazysshError | undefined;
   let closing: Promise<void> | undefined;
+
+  function machinesOf(target: string): MachineDriver[] {
+    return [...machines.values()].filter((machine) => machine.target === target);
+  }
 
   const keep = (key: string, machine: MachineDriver): void => {
     machines.set(key, machine);
@@ -83,23 +102,31 @@ export function createFleet({ config, provider, ...rest }: FleetOptions): Fleet 
     });
   };
 
-  const machinesOf = (target: string): MachineDriver[] =>
-    [...machines.values()].filter((machine) => machine.target === target);
+  const machinesOfFamily = (family: string): MachineDriver[] =>
+    [...machines.values()].filter((machine) => machine.family === family);
 
   /** Machines that exist, or are about to. */
-  const count = (target?: string): number =>
-    (target === undefined ? [...machines.values()] : machinesOf(target)).filter((machine) => !machine.idle)
-      .length;
+  const count = (among: readonly MachineDriver[]): number => among.filter((machine) => !machine.idle).length;
 
-  const machineOf = (context: MachineContext, { connection }: Tenant): MachineDriver => {
+  const machineOf = (context: MachineContext, { connection, user }: Tenant): MachineDriver => {
     const { target } = context;
     const key = target.shared ? target.name : `${target.name} ${connection}`;
     const known = machines.get(key);
+    // One that is being ended has a successor for who waits.
+    if (user && (!known || known.idle || known.ending !== undefined)) {
+      const others = [...machines.values()].filter((machine) => machine !== known);
+      const used = others.filter((machine) => machine.isUsedBy(user.name));
+      assertUserMay(
+        context,
+        user,
+        used.map((machine) => machine.target),
+      );
+    }
     if (!known || known.idle) {
       assertWithinLimits(
         context,
-        { ofTarget: count(target.name), ofAll: count() },
-        config.server.maxMachines,
+        { ofTarget: count(machinesOfFamily(context.family)), ofAll: count([...machines.values()]) },
+        definitions.config.server.maxMachines,
       );
       context.lifted.machine = false;
     }
@@ -113,8 +140,12 @@ export function createFleet({ config, provider, ...rest }: FleetOptions): Fleet 
 
   const take = (key: string, machine: MachineDriver): void => {
     keep(key, machine);
+    redefine(machine);
     if (closed) void machine.close(closed);
   };
+
+  const redefine = (machine: MachineDriver): void =>
+    machine.redefine(contexts.get(machine.target), definitions.unknown(machine.target));
 
   const end = (context: MachineContext, found: Found): void => {
     const { name, shared } = context.target;
@@ -130,6 +161,7 @@ export function createFleet({ config, provider, ...rest }: FleetOptions): Fleet 
 
   const survey = createSurvey({
     contexts,
+    contextOf: (name) => definitions.latest(name),
     clock,
     events,
     journal,
@@ -160,32 +192,41 @@ export function createFleet({ config, provider, ...rest }: FleetOptions): Fleet 
   const acquire = async (name: string, tenant: Tenant, signal: AbortSignal): Promise<Lease> => {
     signal.throwIfAborted();
     if (closed) throw closed;
-    const to = fixed.get(name);
-    if (to !== undefined) return fixedLease(to);
-    const context = contexts.get(name);
-    if (!context) throw unknownTarget(name, names);
-    await surveyed(context, signal);
-    if (closed) throw closed; // meanwhile
-    return machineOf(context, tenant).acquire(tenant, signal);
+    for (;;) {
+      const to = definitions.fixed(name);
+      if (to !== undefined) return fixedLease(to);
+      const context = definitions.latest(name);
+      if (!context) throw definitions.unknown(name, tenant.user);
+      await surveyed(context, signal);
+      if (closed) throw closed; // meanwhile
+      if (definitions.latest(name) === context) return machineOf(context, tenant).acquire(tenant, signal);
+    }
   };
 
-  const controls = createControls({
-    config,
-    clock,
-    events,
-    contexts,
-    acquire,
-    machinesOf,
-    assertKnown(name) {
-      if (!names.includes(name)) throw unknownTarget(name, names);
-    },
-  });
+  const controls = createControls({ definitions, clock, events, acquire, machinesOf, machinesOfFamily });
+
+  const reconfigure = (config: Config): void => {
+    const past = definitions.replace(config);
+    for (const [key, machine] of machines) {
+      // One that is not there has nothing but the memory of failed starts, of another definition.
+      if (machine.idle && past.some(({ target }) => target.name === machine.target)) machines.delete(key);
+      else redefine(machine);
+    }
+    survey.redefined(past);
+  };
 
   return {
     ...controls,
-    names,
-    portsOf: (name) => config.targets.find((target) => target.name === name)?.ports,
+    get names() {
+      return definitions.names;
+    },
+    familyOf(name) {
+      const family = definitions.find(name)?.family;
+      return family === name ? undefined : family;
+    },
+    portsOf: (name) => definitions.find(name)?.target.ports,
     acquire,
+    reconfigure,
 
     recover: () => survey.begin(),
 
@@ -221,10 +262,12 @@ function fixedLease(host: string): Lease {
   };
 }
 
-function unknownTarget(name: string, names: readonly string[]): LazysshError {
-  const shown = name.length > 64 ? `${name.slice(0, 64)}…` : name;
-  const near = nearest(name, names);
-  const hint = near !== undefined ? `did you mean "${near}"? ` : "";
-  const known = names.length === 0 ? "no targets are configured" : `targets are: ${names.join(", ")}`;
-  return new LazysshError("UNKNOWN_TARGET", `there is no target "${shown}": ${hint}${known}`);
+/** The same stream, for a name of a family: names that clients make up would be too many to count by. */
+function eventsOf(family: string, events: EventStream): EventStream {
+  return { ...events, emit: (event) => events.emit({ ...event, family }) };
+}
+
+/** What two definitions have in common that see the same machines. */
+function placeOf({ type, region, profile, endpoint }: MachineTargetConfig): string {
+  return JSON.stringify([type, region, profile, endpoint]);
 }

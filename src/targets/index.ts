@@ -2,8 +2,6 @@ export type {
   ByHand,
   Dropped,
   HoldOptions,
-  LeaseStatusLine,
-  MachineStatus,
   TargetStatus,
   VolumeStatus,
 } from "./by-hand.ts";

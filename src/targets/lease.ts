@@ -64,6 +64,8 @@ export interface Lease extends AsyncDisposable {
 export interface Targets {
   /** Names of the configured targets, in the order of the file. */
   readonly names: readonly string[];
+  /** The pattern of the family that a target is of; undefined: it stands in the config itself, or there is no such target. */
+  familyOf(target: string): string | undefined;
   /** TCP ports of a target that channels may reach; undefined: any (or there is no such target). */
   portsOf(target: string): readonly number[] | undefined;
   /**

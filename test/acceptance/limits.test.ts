@@ -169,7 +169,7 @@ describe.concurrent("by hand, with clients connected", () => {
         ...addresses.map((client) => ["channel", client]),
       ]);
       const text = (await byHand(s, "status")).stdout;
-      for (const client of addresses) expect(text).toContain(`used by ${client} for`);
+      for (const client of addresses) expect(text).toContain(`used by jump from ${client} for`);
       expect(text).toContain("kept by hand for");
 
       const left = await byHand(s, "stop", "archiver");

@@ -87,6 +87,7 @@ Prices of volumes are what AWS lists for us-east-1.
     ];
     const lease = {
       kind: "channel",
+      user: null,
       client: "192.0.2.7:50123",
       connection: "c1",
       since: "2026-01-02T03:04:05.000Z",
@@ -113,6 +114,7 @@ Prices of volumes are what AWS lists for us-east-1.
             hourly_price: 2,
             machines: [
               {
+                target: "archiver",
                 state: "ready",
                 since: "2026-01-02T03:04:05.000Z",
                 machine: "i-1",
@@ -165,7 +167,7 @@ Prices of volumes are what AWS lists for us-east-1.
 describe("lazyssh start", () => {
   it("tells each stage as it comes, and then that it is ready", async () => {
     const { machines, run } = await open();
-    machines.boot = async ({ onWaiting }) => onWaiting("machine i-1 is pending");
+    machines.boot = async ({ onWaiting }) => onWaiting?.("machine i-1 is pending");
     expect(await run("start", "archiver")).toMatchObject({
       code: 0,
       stderr: "archiver: machine i-1 is pending\n",
@@ -229,12 +231,18 @@ describe("lazyssh stop", () => {
   it("names the connections that keep the machine, and ends with 1", async () => {
     const since = Date.now() - 12 * minute;
     const { machines, run } = await open();
-    const lease = { kind: "channel", client: "192.0.2.7:50123", connection: "c1", since } as const;
+    const lease = {
+      kind: "channel",
+      user: undefined,
+      client: "192.0.2.7:50123",
+      connection: "c1",
+      since,
+    } as const;
     machines.dropped = {
       machines: [],
       kept: [
         { ...lease, status: "held" },
-        { ...lease, client: "192.0.2.8:1", status: "waiting" },
+        { ...lease, user: "alice", client: "192.0.2.8:1", status: "waiting" },
       ],
     };
     expect(await run("stop", "archiver")).toMatchObject({
@@ -243,7 +251,7 @@ describe("lazyssh stop", () => {
       stderr:
         "lazyssh: archiver goes on, because connections need it:\n" +
         `  192.0.2.7:50123 uses it since ${new Date(since).toISOString()} (12m ago)\n` +
-        `  192.0.2.8:1 waits for it since ${new Date(since).toISOString()} (12m ago)\n` +
+        `  alice from 192.0.2.8:1 waits for it since ${new Date(since).toISOString()} (12m ago)\n` +
         "End them, too, with: lazyssh stop archiver --cut\n",
     });
   });

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { generateKeyPair } from "../../src/dev/host-key.ts";
 import { type Ended, runProgram, startProgram } from "../harness/program.ts";
 import { tempDir } from "../harness/temp.ts";
 import { eventually } from "../harness/world.ts";
@@ -28,9 +29,22 @@ describe("lazyssh check", () => {
     const file = config(tempDir());
     expect(await run("check", "-c", file)).toMatchObject({
       code: 0,
-      stdout: `${file} is valid, 1 target: home\n`,
+      stdout: `${file} is valid, 1 target: home\n1 user: jump (1 key)\nno "ports": connections may reach every port of home\n`,
       stderr: "",
     });
+  });
+
+  it("names the users, with how many keys and authorities they have", async () => {
+    const [one, two] = [generateKeyPair("one").public.trim(), generateKeyPair("two").public.trim()];
+    const more = `target "closed" "forward" {\n  to = "127.0.0.1"\n  ports = [22]\n}\n`;
+    const file = config(tempDir(), { more });
+    const users = `user "alice" { authorized_keys = ["${one}", "${two}"] }\n  user "ci" { trusted_user_ca_keys = ["${two}"] }\n}\ntarget "home"`;
+    writeFileSync(file, readFileSync(file, "utf8").replace('}\ntarget "home"', users));
+    expect((await run("check", "-c", file)).stdout).toBe(
+      `${file} is valid, 2 targets: home, closed\n` +
+        "3 users: jump (1 key), alice (2 keys), ci (1 authority)\n" +
+        'no "ports": connections may reach every port of home\n',
+    );
   });
 
   it("tells every problem at once, with place, line and caret, and ends with 2", async () => {

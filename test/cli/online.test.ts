@@ -79,7 +79,7 @@ describe("lazyssh check --online", () => {
     const text = await runProgram(["check", "--online", "-c", s.configFile]);
     expect(text).toMatchObject({
       code: 0,
-      stdout: `${s.configFile} is valid, 1 target: archiver\nnothing in the cloud speaks against a start\n`,
+      stdout: `${s.configFile} is valid, 1 target: archiver\n1 user: jump (1 key)\nno "ports": connections may reach every port of archiver\nnothing in the cloud speaks against a start\n`,
     });
     const json = await runProgram(["check", "--online", "--json", "-c", s.configFile]);
     expect([json.code, JSON.parse(json.stdout)]).toMatchObject([0, { valid: true, error_count: 0 }]);

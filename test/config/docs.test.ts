@@ -1,11 +1,26 @@
-import { readdirSync, readFileSync } from "node:fs";
-import { basename } from "node:path";
-import { expect, test } from "vitest";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { basename, join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { OPTION_NAMES } from "../../src/config/authorized-keys/options.ts";
 import { allRows, type Table } from "../../src/config/decode/row.ts";
 import { functions } from "../../src/config/evaluate/functions.ts";
-import { loadConfig } from "../../src/config/index.ts";
+import { loadConfig, parseConfig } from "../../src/config/index.ts";
 import { tables } from "../../src/config/schema/config.ts";
-import { authorizedKey, hostKey, load, server } from "./support.ts";
+import { type KeygenFolder, keygenFolder } from "./keygen.ts";
+import { authorizedKey, hostKey, server } from "./support.ts";
+
+/** Files of the reader's that are about host keys, certificates and users. */
+let folder: KeygenFolder;
+beforeAll(async () => {
+  folder = await keygenFolder();
+  await folder.make("host_ed25519");
+  await folder.make("host_rsa", "rsa", 2048);
+  await folder.make("ca");
+  await folder.run("-q", "-h", "-s", "ca", "-I", "lazyssh", "-n", "jump.example.org", "host_ed25519.pub");
+  writeFileSync(join(folder.path, "alice.keys"), `${authorizedKey}\n`);
+  writeFileSync(join(folder.path, "revoked"), "serial: 17\n");
+});
+afterAll(() => folder[Symbol.asyncDispose]());
 
 const pages = ["docs", "docs/targets"].flatMap((folder) =>
   readdirSync(folder)
@@ -39,10 +54,12 @@ test.each(snippets.filter(({ text }) => /^(?:server|target|locals|variable)\b/m.
   ({ text }) => {
     // Keys in files of the reader's are stood in for by ours.
     const keyed = text
-      .replace(/file\("[^"]*\.pub"\)/g, `"${authorizedKey}"`)
+      .replace(/file\("(?![^"]*-cert)[^"]*\.pub"\)/g, `"${authorizedKey}"`)
       .replace(/(host_key|private_key) += file\("[^"]*"\)/g, `$1 = <<KEY\n${hostKey}\nKEY`);
     const whole = /^server\b/m.test(keyed) ? keyed : server + keyed;
-    expect(load(whole).diagnostics.filter(({ severity }) => severity === "error")).toEqual([]);
+    const options = { file: join(folder.path, "config.hcl"), env: {} };
+    const { diagnostics } = parseConfig(Buffer.from(whole), options);
+    expect(diagnostics.filter(({ severity }) => severity === "error")).toEqual([]);
   },
 );
 
@@ -57,6 +74,12 @@ test.each<[string, Table, readonly string[]]>([
       row.kind === "block" ? `## \`${row.name}\`` : `| \`${row.name}\` | ${row.type.name} |`,
     );
   }
+});
+
+test("the manual has every option of a key", () => {
+  const text = readFileSync("docs/config.md", "utf8").toLowerCase();
+  for (const name of OPTION_NAMES)
+    expect(text).toMatch(new RegExp(`\`${name.replace(/^no-(?!port|touch)/, "")}[=\`]`));
 });
 
 test("the manual has every function", () => {

@@ -37,6 +37,17 @@ test("no piece of a key gets out of a config that is damaged anywhere", () => {
   );
 });
 
+test("nor of one in a list of keys", () => {
+  const inList = (config: string) =>
+    config.replace("host_key = <<KEY", "host_keys = [<<KEY").replace("\nKEY\n", "\nKEY\n  ]\n");
+  expect(load(inList(server)).config?.server.hostKeys).toHaveLength(1);
+  const listed = inList(text);
+  fc.assert(
+    fc.property(mutated(listed), (damaged) => expectSecret(allOutput(damaged))),
+    { numRuns: 400 },
+  );
+});
+
 test.each<[string, string]>([
   ["the heredoc's opening is missing", text.replace("<<KEY\n", "")],
   ["the heredoc's end is missing", text.replace("\nKEY\n", "\n")],

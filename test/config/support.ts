@@ -2,6 +2,7 @@ import { Findings } from "../../src/config/diagnostic.ts";
 import { formatDecimal } from "../../src/config/evaluate/decimal.ts";
 import { createEvaluator } from "../../src/config/evaluate/functions.ts";
 import type { Value } from "../../src/config/evaluate/value.ts";
+import { ConfigFiles } from "../../src/config/files.ts";
 import { type ConfigResult, parseConfig } from "../../src/config/index.ts";
 import { createScope } from "../../src/config/inputs.ts";
 import { SourceText } from "../../src/config/source.ts";
@@ -58,7 +59,7 @@ export function evaluateAll(
   const findings = new Findings();
   const source = new SourceText("x.hcl", text);
   const tree = parseSource(source, findings);
-  const world = { folder: ".", env, onSource: () => undefined, isSecret: () => false };
+  const world = { files: new ConfigFiles(".", env), env, onSource: () => undefined, isSecret: () => false };
   const evaluator = createEvaluator(findings, world);
   const scope = createScope(tree, { env, vars: {} }, evaluator);
   const bodyValue = (body: Body): Record<string, unknown> => ({

@@ -479,7 +479,7 @@ describe("warnings", () => {
     const result = load(`${server.replace(`"${authorizedKey}"\n`, keys)}target "a" "forward" { to = "h" }\n`);
     expect(result.config?.server.users[0]?.keys[0]?.key.comment).toBe("dana@laptop");
     expect(result.diagnostics.map(({ detail }) => detail)).toEqual([
-      "The options before the key are not applied. Only the first key may log in; the others are ignored.",
+      'The options before the key are not applied. Only the first key may log in; the others are ignored. A block user "NAME" { authorized_keys = [ … ] } takes all keys, with their options.',
     ]);
   });
 });

@@ -103,8 +103,8 @@ describe("start", () => {
   it("passes on each thing that is waited for, and then that it is ready", async () => {
     const { dir, machines, seen } = await open();
     machines.boot = async ({ onWaiting }) => {
-      onWaiting("machine i-1 is pending");
-      onWaiting("10.0.0.7:22 refuses connections");
+      onWaiting?.("machine i-1 is pending");
+      onWaiting?.("10.0.0.7:22 refuses connections");
     };
     const waited: string[] = [];
     const onWaiting = (what: string) => waited.push(what);

@@ -5,7 +5,7 @@ import { type Clock, systemClock } from "../../src/util/clock.ts";
 import { LazysshError } from "../../src/util/errors.ts";
 
 /** A server's machines that need no cloud: what they answer is set by the test. */
-interface FakeMachines extends ByHand {
+export interface FakeMachines extends ByHand {
   targets: readonly TargetStatus[];
   found: readonly VolumeStatus[] | Error;
   dropped: Dropped;
@@ -58,7 +58,8 @@ export async function openControls(
   const events = createEventStream();
   const seen: LazysshEvent[] = [];
   events.subscribe((event) => seen.push(event));
-  const facts = { version: "1.2.3", pid: 42, since, listen: "127.0.0.1:7922", config: "c.hcl", stateDir };
+  const place = { pid: 42, listen: "127.0.0.1:7922", config: "c.hcl", stateDir };
+  const facts = { version: "1.2.3", since, place };
   const control = await openControl({ machines, facts, clock, events });
   return { seen, facts, close: control.close, [Symbol.asyncDispose]: control.close };
 }
@@ -71,6 +72,7 @@ export function readyTarget(since: number): TargetStatus {
     summary: "t4g.nano in us-west-2d",
     machines: [
       {
+        target: "archiver",
         state: "ready",
         since,
         machine: "i-1",
@@ -80,9 +82,23 @@ export function readyTarget(since: number): TargetStatus {
         waitingFor: undefined,
         unfit: undefined,
         leases: [
-          { kind: "channel", client: "192.0.2.7:50123", connection: "c1", since, status: "held" },
-          { kind: "channel", client: "192.0.2.7:50123", connection: "c1", since, status: "held" },
-          { kind: "by hand", client: "", connection: "", since, status: "held" },
+          {
+            kind: "channel",
+            user: undefined,
+            client: "192.0.2.7:50123",
+            connection: "c1",
+            since,
+            status: "held",
+          },
+          {
+            kind: "channel",
+            user: undefined,
+            client: "192.0.2.7:50123",
+            connection: "c1",
+            since,
+            status: "held",
+          },
+          { kind: "by hand", user: undefined, client: "", connection: "", since, status: "held" },
         ],
       },
     ],

@@ -4,6 +4,7 @@ import { createFrontDoor, type FrontDoor, type Limits } from "../../src/server/i
 import type { Lease, Targets, Tenant } from "../../src/targets/lease.ts";
 import { systemClock } from "../../src/util/clock.ts";
 import { LazysshError } from "../../src/util/errors.ts";
+import { type FakeMachines, fakeMachines, restingTarget } from "./by-hand.ts";
 import { serverConfig } from "./server-config.ts";
 import { type KeyFiles, type SshFolder, sshFolder } from "./ssh.ts";
 
@@ -28,6 +29,7 @@ function fakeTargets(hosts: Readonly<Record<string, string>>): FakeTargets {
   let pending = 0;
   const targets: FakeTargets = {
     names: Object.keys(hosts),
+    familyOf: () => undefined,
     portsOf: () => targets.ports,
     ports: undefined,
     tenants,
@@ -80,6 +82,10 @@ export interface OpenDoor extends AsyncDisposable {
   readonly door: FrontDoor;
   readonly port: number;
   readonly targets: FakeTargets;
+  /** What sessions see and do. */
+  readonly machines: FakeMachines;
+  /** Has another config from now on: the first one, with these changes. */
+  reload(changes: Partial<ServerConfig>): void;
   readonly events: readonly LazysshEvent[];
   readonly folder: SshFolder;
   readonly hostKey: KeyFiles;
@@ -108,12 +114,15 @@ export async function openDoor(options: DoorOptions = {}): Promise<OpenDoor> {
   const hostKey = await folder.key("host", options.hostKeyType);
   const clientKey = await folder.key("client", options.clientKeyType);
   const targets = fakeTargets(options.hosts ?? { archiver: "127.0.0.1" });
+  const machines = fakeMachines([restingTarget()]);
   const stream = createEventStream();
   const events: LazysshEvent[] = [];
   stream.subscribe((event) => events.push(event));
+  const config = serverConfig(hostKey, clientKey, options.config);
   const door = createFrontDoor({
-    config: serverConfig(hostKey, clientKey, options.config),
+    config,
     targets,
+    controls: machines,
     events: stream,
     clock: systemClock,
     ...(options.limits && { limits: options.limits }),
@@ -125,6 +134,8 @@ export async function openDoor(options: DoorOptions = {}): Promise<OpenDoor> {
     door,
     port,
     targets,
+    machines,
+    reload: (changes) => door.reload({ ...config, ...changes }),
     events,
     folder,
     hostKey,

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
+import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { devCredentialsEnv } from "../../src/dev/index.ts";
 import { eventually } from "./world.ts";
@@ -24,6 +25,9 @@ export interface Program extends AsyncDisposable {
   readonly process: ChildProcess;
   /** Log lines so far. */
   readonly log: LogLine[];
+  /** What it has printed so far. */
+  stderr(): string;
+  stdout(): string;
   readonly ended: Promise<Ended>;
   /** The first log line with this `msg`, now or to come; waits for it as long as `eventually` does. */
   logged(msg: string, matches?: (line: LogLine) => boolean, timeoutMs?: number): Promise<LogLine>;
@@ -37,39 +41,57 @@ export interface ProgramOptions {
   readonly program?: string;
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly cwd?: string;
+  /** A program, with arguments, that starts it. */
+  readonly by?: readonly [string, ...string[]];
+  /** File descriptors that it has as 3 and following. */
+  readonly fds?: readonly number[];
+  /** Default: nothing to be read. */
+  readonly stdin?: "pipe";
+  /** Log lines that are kept, of a program that logs without end. Default: all of them. */
+  readonly keep?: number;
+  /** Gets every line of standard error; `line` where it is one of the log. */
+  readonly onLine?: (text: string, line: LogLine | undefined) => void;
 }
 
 /** Starts the built `lazyssh` in a process of its own; ended with SIGKILL when disposed before its end. */
 export function startProgram(args: readonly string[], options: ProgramOptions = {}): Program {
-  const child = spawn(process.execPath, [options.program ?? LAZYSSH, ...args], {
+  const command = [...(options.by ?? []), process.execPath, options.program ?? LAZYSSH, ...args];
+  const child = spawn(command[0] ?? "", command.slice(1), {
     env: { ...process.env, ...devCredentialsEnv, ...options.env },
-    stdio: ["ignore", "pipe", "pipe"],
+    stdio: [options.stdin ?? "ignore", "pipe", "pipe", ...(options.fds ?? [])],
     ...(options.cwd !== undefined && { cwd: options.cwd }),
-  });
+  }) as ChildProcess & { readonly stdout: Readable; readonly stderr: Readable };
+  const { keep = Number.POSITIVE_INFINITY, onLine } = options;
   let stdout = "";
-  let stderr = "";
+  const stderr: string[] = [];
   const log: LogLine[] = [];
   child.stdout.on("data", (chunk: Buffer) => {
     stdout += chunk.toString();
   });
   createInterface({ input: child.stderr }).on("line", (line) => {
-    stderr += `${line}\n`;
-    if (line.startsWith("{")) log.push(JSON.parse(line) as LogLine);
+    stderr.push(`${line}\n`);
+    if (stderr.length > keep) stderr.shift();
+    const parsed = line.startsWith("{") ? (JSON.parse(line) as LogLine) : undefined;
+    if (parsed) log.push(parsed);
+    if (log.length > keep) log.shift();
+    onLine?.(line, parsed);
   });
   const ended = new Promise<Ended>((resolve, reject) => {
     child.once("error", reject);
-    child.once("close", (code, signal) => resolve({ code, signal, stdout, stderr }));
+    child.once("close", (code, signal) => resolve({ code, signal, stdout, stderr: stderr.join("") }));
   });
   const kill = (signal: NodeJS.Signals) => void child.kill(signal);
   return {
     process: child,
     log,
+    stderr: () => stderr.join(""),
+    stdout: () => stdout,
     ended,
     kill,
     async logged(msg, matches = () => true, timeoutMs = LOGGED_MS) {
       const over = () => {
         const end = child.exitCode ?? child.signalCode;
-        if (end !== null) throw new Error(`lazyssh ended with ${end}:\n${stderr}${stdout}`);
+        if (end !== null) throw new Error(`lazyssh ended with ${end}:\n${stderr.join("")}${stdout}`);
       };
       const look = () => {
         const found = log.find((line) => line.msg === msg && matches(line));

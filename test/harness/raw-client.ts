@@ -36,12 +36,25 @@ interface OpenedChannel {
 
 export interface RawOptions {
   readonly cipher?: string;
+  /** Takes no notice of a key exchange that the server starts. */
+  readonly ignoresRekey?: boolean;
+  /** For ciphers that need one. */
+  readonly mac?: string;
+  readonly kex?: string;
+  /** Default: one of each type, ed25519 first. */
+  readonly hostKey?: string;
+  /** One that is connected, or will be. Default: a new one to the port. */
+  readonly socket?: Socket;
+  /** Gets each message; none is kept for `next` then. */
+  readonly onMessage?: (payload: Buffer) => void;
+  /** Sends bytes to the server, or something else. */
+  readonly write?: (bytes: Uint8Array) => void;
 }
 
 const DEADLINE_MS = 15_000;
 
 export async function rawClient(port: number, options: RawOptions = {}): Promise<RawClient> {
-  const socket = connect(port, "127.0.0.1");
+  const socket = options.socket ?? connect(port, "127.0.0.1");
   socket.on("error", () => undefined);
   const closed = once(socket, "close").then(() => undefined);
   const received: Buffer[] = [];
@@ -51,27 +64,33 @@ export async function rawClient(port: number, options: RawOptions = {}): Promise
     ready = resolve;
   });
   const take = (payload: Buffer): void => {
+    if (options.onMessage) {
+      options.onMessage(payload);
+      return;
+    }
     received.push(Buffer.from(payload));
     wake();
   };
   const ciphers = options.cipher ? [options.cipher] : ["aes128-gcm@openssh.com"];
-  const direction = { cipher: ciphers, mac: ["hmac-sha2-256"], compress: ["none"], lang: [] };
+  const direction = { cipher: ciphers, mac: [options.mac ?? "hmac-sha2-256"], compress: ["none"], lang: [] };
   const protocol = new Protocol({
     server: false,
     offer: {
-      kex: ["curve25519-sha256"],
-      serverHostKey: ["ssh-ed25519", "ecdsa-sha2-nistp256", "rsa-sha2-512"],
+      kex: [options.kex ?? "curve25519-sha256"],
+      serverHostKey: options.hostKey
+        ? [options.hostKey]
+        : ["ssh-ed25519", "ecdsa-sha2-nistp256", "rsa-sha2-512"],
       cs: direction,
       sc: direction,
     },
     messageHandlers: { DISCONNECT: (_, code, text) => take(message(MSG.DISCONNECT, code, text, "")) },
-    onWrite: (bytes) => socket.write(bytes),
+    onWrite: options.write ?? ((bytes) => void socket.write(bytes)),
     onError: () => socket.destroy(),
     onHandshakeComplete: () => ready(),
   });
   const exchangeKeys = protocol._onPayload;
   protocol._onPayload = (payload) => {
-    if (payload[0] === MSG.KEXINIT) return exchangeKeys(payload);
+    if (payload[0] === MSG.KEXINIT && !options.ignoresRekey) return exchangeKeys(payload);
     take(payload);
     return undefined;
   };
@@ -134,6 +153,8 @@ export async function rawClient(port: number, options: RawOptions = {}): Promise
       await next(MSG.SERVICE_ACCEPT);
       send(signedRequest(client.sessionId, key, user));
       await next(MSG.USERAUTH_SUCCESS);
+      // The host keys.
+      await next(MSG.GLOBAL_REQUEST);
     },
     async open(target, targetPort, { id = 0, window = 1024 * 1024 } = {}) {
       send(directTcpip(target, targetPort, id, window));

@@ -1,5 +1,8 @@
 import ssh2, { type ParsedKey } from "ssh2";
+import type { SignatureAlgorithm } from "../../src/server/algorithms.ts";
+import { verifySignature } from "../../src/server/auth/signature.ts";
 import { message } from "../../src/server/protocol.ts";
+import { readPublicKey } from "../../src/server/public-key.ts";
 import type { KeyFiles } from "./ssh.ts";
 
 /** What to do wrong. */
@@ -39,4 +42,14 @@ function fromDer(der: Buffer): Buffer {
     return number;
   });
   return message(0, ...numbers).subarray(1);
+}
+
+/** Whether it is a signature of `data` by the key with this blob. */
+export function isSignedBy(
+  algorithm: SignatureAlgorithm,
+  blob: Buffer,
+  signature: Buffer,
+  data: Buffer,
+): boolean {
+  return verifySignature(algorithm, readPublicKey(blob), signature, data) !== undefined;
 }

@@ -66,8 +66,11 @@ export class SimProvider implements Provider {
   lost: Fault = () => undefined;
   readonly #clock: SimClock;
 
-  constructor(clock: SimClock) {
+  readonly #target: string;
+
+  constructor(clock: SimClock, target = "archiver") {
     this.#clock = clock;
+    this.#target = target;
   }
 
   /** Machines that cost machine time. */
@@ -105,7 +108,7 @@ export class SimProvider implements Provider {
     if (!machine) {
       if (this.soldOut.has(alternative)) throw new LazysshError("NO_CAPACITY", "no capacity");
       machine = {
-        id: `i-${this.machines.length + 1}`,
+        id: `i-${this.#target === "archiver" ? "" : `${this.#target}-`}${this.machines.length + 1}`,
         token,
         alternative,
         launchedAt: this.#clock.now(),
@@ -264,7 +267,7 @@ export class SimProvider implements Provider {
       phase,
       token,
       reason,
-      target: "archiver",
+      target: this.#target,
       notes: { ...notes },
       notice,
       startedAt: createdAt,

@@ -100,6 +100,25 @@ describe("metrics", () => {
     expect(down.get('lazyssh_machine_seconds_total{target="archiver"}')).toBe(100);
   });
 
+  it("count the names of a family as one", async () => {
+    const { clock, events, scrape } = await open();
+    const move = (target: string, from: string, to: string) => {
+      const rest = { launch: target, machine: undefined, leases: 1, reason: undefined };
+      events.emit({ type: "machine.state", target, family: "*.dev", from, to, ...rest });
+    };
+    for (const target of ["a.dev", "b.dev"]) {
+      move(target, "absent", "launching");
+      move(target, "launching", "ready");
+    }
+    move("b.dev", "ready", "absent");
+    await clock.advance(5_000);
+    const samples = await scrape();
+    expect(samples.get('lazyssh_machines{target="*.dev",state="ready"}')).toBe(1);
+    expect(samples.get('lazyssh_starts_total{target="*.dev"}')).toBe(2);
+    expect(samples.get('lazyssh_machine_seconds_total{target="*.dev"}')).toBe(5);
+    expect([...samples.keys()].filter((name) => /"[ab]\.dev"/.test(name))).toEqual([]);
+  });
+
   it("tell of a failed start by its code, and of the next that follows at once", async () => {
     const { clock, events, scrape, move } = await open();
     move("preparing");
@@ -146,6 +165,9 @@ describe("metrics", () => {
       { type: "machine.notice", ...machine, reason: "", clients: [] },
       { type: "limit.reached", target: "archiver", limit: "budget", reason: "" },
       { type: "server.warning", reason: "" },
+      { type: "config.reloaded", file: "config.hcl", changes: [], kept: [] },
+      { type: "config.rejected", file: "config.hcl", problems: [""] },
+      { type: "config.rejected", file: "config.hcl", problems: [""] },
       { type: "listening", host: "::1", port: 7922 },
     ];
     for (const event of seen) events.emit(event);
@@ -164,6 +186,8 @@ describe("metrics", () => {
       'lazyssh_leak_suspected_total{target="archiver"}': 1,
       'lazyssh_notices_total{target="archiver"}': 1,
       'lazyssh_limits_reached_total{target="archiver",limit="budget"}': 1,
+      'lazyssh_config_reloads_total{result="taken"}': 1,
+      'lazyssh_config_reloads_total{result="rejected"}': 2,
       lazyssh_warnings_total: 1,
       [[...samples.keys()].find((name) => name.startsWith("lazyssh_info{version=")) ?? ""]: 1,
     });

@@ -75,6 +75,7 @@ describe("the npm package", () => {
         "dist/main.js",
         "docs/install.md",
         "examples/lazyssh.service",
+        "examples/lazyssh.socket",
         "CHANGELOG.md",
         "LICENSE",
         "README.md",

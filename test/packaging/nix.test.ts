@@ -86,10 +86,13 @@ describe("the NixOS module", () => {
 
   itWith("runs lazyssh with the config file as the systemd unit in examples does", async () => {
     const serviceConfig = await evaluate(`(${enabled}).systemd.services.lazyssh.serviceConfig`);
-    const { ExecStart, ...others } = unitSections(join(root, "examples/lazyssh.service")).Service ?? {};
+    const { ExecStart, ExecReload, ...others } =
+      unitSections(join(root, "examples/lazyssh.service")).Service ?? {};
     expect(ExecStart).toEqual(["/usr/local/bin/lazyssh -config /etc/lazyssh/config.hcl"]);
+    expect(ExecReload).toEqual(["/bin/kill -HUP $MAINPID"]);
     expect(asUnit(serviceConfig)).toEqual({
       ...others,
+      ExecReload: ["/nix/store/coreutils/bin/kill -HUP $MAINPID"],
       ExecStart: ["/nix/store/lazyssh/bin/lazyssh -config '/etc/l.hcl'"],
     });
   });

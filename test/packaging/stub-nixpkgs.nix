@@ -82,7 +82,7 @@ let
           in
           function (intersectAttrs (functionArgs function) pkgs // overrides);
       }
-      // lib.genAttrs [ "nodejs_24" "cacert" "python3" "openssh" "git" "rsync" ] (name: "/nix/store/${name}");
+      // lib.genAttrs [ "nodejs_24" "coreutils" "cacert" "python3" "openssh" "git" "rsync" ] (name: "/nix/store/${name}");
     in
     pkgs;
 in

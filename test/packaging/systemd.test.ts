@@ -1,5 +1,5 @@
-import { readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect } from "vitest";
 import { requires } from "../harness/requires.ts";
@@ -36,5 +36,25 @@ describe("examples/lazyssh.service", () => {
       Restart: ["on-failure"],
       RestartPreventExitStatus: ["2"],
     });
+  });
+
+  itWith("lets it speak for itself", () => {
+    const { Service = {} } = unitSections(unit);
+    expect(Service).toMatchObject({
+      Type: ["notify"],
+      NotifyAccess: ["all"],
+      ExecReload: ["/bin/kill -HUP $MAINPID"],
+      WatchdogSec: ["2min"],
+    });
+  });
+});
+
+describe("examples/lazyssh.socket", () => {
+  itWith("is what systemd understands, and leads to the service", async () => {
+    const socket = join(dirname(installed()), "lazyssh.socket");
+    copyFileSync(fileURLToPath(new URL("../../examples/lazyssh.socket", import.meta.url)), socket);
+    await run("systemd-analyze", ["verify", "--man=no", socket]);
+    const { Socket = {} } = unitSections(socket);
+    expect(Socket.ListenStream).toEqual(["127.0.0.1:7922", "[::1]:7922"]);
   });
 });

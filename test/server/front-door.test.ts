@@ -97,18 +97,14 @@ describe("a plain OpenSSH client", () => {
     expect(sha256(result.stdout)).toBe(sha256(sent));
   });
 
-  test.each([
-    "curve25519-sha256",
-    "curve25519-sha256@libssh.org",
-    "ecdh-sha2-nistp256",
-    "ecdh-sha2-nistp521",
-    "diffie-hellman-group16-sha512",
-    "diffie-hellman-group14-sha256",
-  ])("may choose the key exchange %s", async (kex) => {
-    serve = echo;
-    const result = await ssh(["-o", `KexAlgorithms=${kex}`, ...tunnel()], { input: "hello" });
-    expect(result.stdout.toString()).toBe("hello");
-  });
+  test.each(["curve25519-sha256", "curve25519-sha256@libssh.org", "diffie-hellman-group16-sha512"])(
+    "may choose the key exchange %s",
+    async (kex) => {
+      serve = echo;
+      const result = await ssh(["-o", `KexAlgorithms=${kex}`, ...tunnel()], { input: "hello" });
+      expect(result.stdout.toString()).toBe("hello");
+    },
+  );
 
   test("is offered nothing with SHA-1, no group exchange and no compression", async () => {
     for (const weak of [
@@ -204,12 +200,6 @@ describe("a refusal says why, in the client's terminal", () => {
     );
     expect(some.stderr).toContain("these may: 22, 8022");
     expect(door.targets.tenants).toHaveLength(before);
-  });
-
-  test("for a session", async () => {
-    const { code, stderr } = await ssh(["-F", config, "lazyssh"]);
-    expect(code).toBe(255);
-    expect(stderr).toContain("this is a jump host: use ssh -J lazyssh TARGET");
   });
 
   test("for a port that nobody listens on", async () => {

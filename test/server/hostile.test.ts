@@ -16,7 +16,13 @@ let serve: (socket: Socket) => void = echo;
 
 beforeAll(async () => {
   door = await openDoor({
-    limits: { loginGraceMs: 1_500, keyExchangeMs: 1_000, startups: { begin: 60, rate: 100, full: 60 } },
+    limits: {
+      loginGraceMs: 1_500,
+      keyExchangeMs: 1_000,
+      rekeyingMs: 1_000,
+      startups: { begin: 60, rate: 100, full: 60 },
+      penalties: false,
+    },
   });
   target = await tcpTarget((socket) => serve(socket));
 });
@@ -83,7 +89,23 @@ describe("before the login", () => {
       Buffer.alloc(10, 255),
     ]);
     await plain(Buffer.concat([Buffer.from("SSH-2.0-fuzz\r\n"), short]));
+    // A public key before any KEXINIT, over which ssh2 stumbles.
+    await plain(
+      Buffer.concat([
+        Buffer.from("SSH-2.0-fuzz\r\n"),
+        Buffer.from("0000000c061e00000001ff000000000000", "hex"),
+      ]),
+    );
+    await door.event("connection.close", ({ reason }) => reason === "the client sent a bad packet");
     await stillServes();
+  });
+
+  test("the grace counts from one's own arrival, however long the server has been up", async () => {
+    await using old = await openDoor({ limits: { loginGraceMs: 1_000 } });
+    await systemClock.sleep(1_100);
+    await using client = await rawClient(old.port);
+    await client.login(old.clientKey);
+    expect(client.socket.closed).toBe(false);
   });
 
   test("a connection that says nothing is dropped when the grace is over", async () => {

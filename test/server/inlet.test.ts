@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
 import Protocol from "ssh2/lib/protocol/Protocol.js";
 import { describe, expect, test } from "vitest";
-import { readHostKey } from "../../src/server/host-keys.ts";
+import { readHostKeys } from "../../src/server/host-keys.ts";
 import { readInto } from "../../src/server/inlet.ts";
 import { MSG, message } from "../../src/server/protocol.ts";
 import { createWire } from "../../src/server/wire.ts";
@@ -45,6 +45,35 @@ describe("an inlet", () => {
     expect(got).toBe(sent.length);
     expect(hash.digest("hex")).toBe(createHash("sha256").update(sent).digest("hex"));
     // The server knows of the end too: it would wait for connections that it believes to be open.
+    server.close();
+    await once(server, "close");
+  });
+
+  test("takes over from one who has read the beginning", async () => {
+    const server = createServer();
+    const rest: Buffer[] = [];
+    let first = "";
+    const over = new Promise<void>((resolve) => {
+      server.once("connection", (accepted) => {
+        accepted.once("data", (chunk: Buffer) => {
+          first = chunk.toString();
+          const socket = readInto(accepted, (later) => rest.push(Buffer.from(later)) < 0);
+          socket.once("close", resolve);
+          socket.write("go on");
+        });
+      });
+    });
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const address = server.address();
+    const client = connect(typeof address === "object" && address ? address.port : 0, "127.0.0.1");
+    client.write("hello");
+    await once(client, "data");
+    const sent = randomBytes(MB);
+    client.end(sent);
+    await over;
+    expect(first).toBe("hello");
+    expect(Buffer.concat(rest).equals(sent)).toBe(true);
     server.close();
     await once(server, "close");
   });
@@ -110,7 +139,7 @@ async function encrypted(cipher: string) {
   const sent: Buffer[] = [];
   let direct = true;
   let ready = 0;
-  const wire = createWire(readHostKey(key.privateKey), {
+  const wire = createWire(readHostKeys([{ key: key.privateKey, certificate: undefined }], Date.now()), {
     write: (bytes) => setImmediate(() => client.parse(Buffer.from(bytes), 0, bytes.length)),
     message: (payload) => received.push(Buffer.from(payload)),
     exchanging: () => undefined,

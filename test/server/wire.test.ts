@@ -1,11 +1,14 @@
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import Protocol from "ssh2/lib/protocol/Protocol.js";
 import { describe, expect, test } from "vitest";
-import { readHostKey } from "../../src/server/host-keys.ts";
+import { readHostKeys } from "../../src/server/host-keys.ts";
 import { MSG, message, type ProtocolError, Reader } from "../../src/server/protocol.ts";
 import { createWire, hasNativeCiphers, type WireHandler } from "../../src/server/wire.ts";
 import { systemClock } from "../../src/util/clock.ts";
+import { nativeCiphersLeftOut } from "../../src/util/native-ciphers.ts";
 import { poll } from "../harness/front-door.ts";
 import { sshFolder } from "../harness/ssh.ts";
 
@@ -26,8 +29,10 @@ async function joined(handler: Partial<WireHandler> = {}) {
   const log: string[] = [];
   /** Packets of the client that still pass; later ones are kept until all do. */
   let passing = Number.POSITIVE_INFINITY;
+  /** Not all ciphers write a packet in one go. */
+  let writes = 0;
   let kept: Buffer[] = [];
-  const wire = createWire(readHostKey(key.privateKey), {
+  const wire = createWire(readHostKeys([{ key: key.privateKey, certificate: undefined }], 0), {
     ...NOTHING,
     write: (bytes) => setImmediate(() => client.parse(Buffer.from(bytes), 0, bytes.length)),
     exchanging: () => log.push("exchanging"),
@@ -38,6 +43,7 @@ async function joined(handler: Partial<WireHandler> = {}) {
   const client = new Protocol({
     server: false,
     onWrite(bytes) {
+      writes += 1;
       if (passing-- > 0) setImmediate(() => wire.receive(Buffer.from(bytes)));
       else kept.push(Buffer.from(bytes));
     },
@@ -55,8 +61,11 @@ async function joined(handler: Partial<WireHandler> = {}) {
   wire.start();
   client.start();
   await poll("both have keys", () => log.includes("ready") && log.includes("client ready"));
+  writes = 0;
+  client._cipher.encrypt(client._cipher.allocPacket(1).fill(MSG.IGNORE, 5, 6));
+  const perPacket = writes;
   const pass = (packets: number): void => {
-    passing = packets;
+    passing = packets * perPacket;
     for (const bytes of kept) wire.receive(bytes);
     kept = [];
   };
@@ -80,6 +89,15 @@ describe("what wire.ts relies on in ssh2", () => {
     expect(client._kexinit).toBeUndefined();
     expect(client._kex?.sessionID).toBeInstanceOf(Buffer);
     expect(client._kex?.remoteExtInfoEnabled).toBeTypeOf("boolean");
+    expect(client._kex?.convertPublicKey).toBeTypeOf("function");
+    expect(client._kex?.computeSecret).toBeTypeOf("function");
+    expect(client._kex?.getPublicKey).toBeTypeOf("function");
+    expect(client._kex).toHaveProperty("_remoteKexinit");
+    expect(client._kex?.negotiated.serverHostKey).toBe("ssh-ed25519");
+    expect(client).toHaveProperty("_hostKeys");
+    expect(Object.getOwnPropertyNames(client)).not.toContain("_destruct");
+    expect(Protocol.prototype._destruct).toBeTypeOf("function");
+    expect(Protocol.prototype.disconnect).toBeTypeOf("function");
     expect(client._decipher?.inSeqno).toBeTypeOf("number");
     expect(client._decipher?._onPayload).toBe(client._onPayload);
   });
@@ -92,7 +110,28 @@ describe("what wire.ts relies on in ssh2", () => {
   });
 
   test("is the native binding, which this installation has", () => {
-    expect(hasNativeCiphers).toBe(true);
+    expect(hasNativeCiphers).toBe(!nativeCiphersLeftOut());
+  });
+
+  test("are ciphers that do not end the process when they are collected", async () => {
+    setFlagsFromString("--expose-gc");
+    const collect = runInNewContext("gc") as () => void;
+    const gone = new FinalizationRegistry<undefined>(() => {
+      collected += 1;
+    });
+    let collected = 0;
+    for (let n = 0; n < 5; n++) {
+      const { wire, client } = await joined();
+      gone.register(client._cipher, undefined);
+      // What is under way arrives first.
+      await new Promise(setImmediate);
+      wire.silence();
+      client.cleanup();
+    }
+    await poll("the end of the first", () => {
+      collect();
+      return collected > 0;
+    });
   });
 });
 
@@ -106,7 +145,7 @@ describe("the wire", () => {
     expect([fields.uint32(), fields.text(), fields.text()]).toEqual([
       1,
       "server-sig-algs",
-      "ssh-ed25519,ecdsa-sha2-nistp256,ecdsa-sha2-nistp384,ecdsa-sha2-nistp521,rsa-sha2-512,rsa-sha2-256",
+      "ssh-ed25519,ecdsa-sha2-nistp256,ecdsa-sha2-nistp384,ecdsa-sha2-nistp521,sk-ssh-ed25519@openssh.com,sk-ecdsa-sha2-nistp256@openssh.com,rsa-sha2-512,rsa-sha2-256",
     ]);
   });
 
@@ -133,6 +172,44 @@ describe("the wire", () => {
     await poll("the exchange", () => wire.busy);
     for (let n = 0; n < 2_000; n++) wire.send(message(MSG.IGNORE, Buffer.alloc(1_000)));
     expect(failures.map(({ message: text }) => text)).toEqual(["too many requests during a key exchange"]);
+  });
+
+  test("starts a key exchange when asked, and not another one meanwhile", async () => {
+    const { wire, received, log } = await joined();
+    log.length = 0;
+    wire.rekey();
+    wire.rekey();
+    expect(wire.busy).toBe(true);
+    wire.send(message(MSG.IGNORE, 7));
+    await poll("the exchange", () => log.includes("client ready") && !wire.busy);
+    await poll("the message", () => received.some((payload) => payload[0] === MSG.IGNORE));
+    expect(log.filter((line) => line !== "client ready")).toEqual(["exchanging", "ready"]);
+    expect(log.filter((line) => line === "client ready")).toHaveLength(1);
+  });
+
+  test("bounds what it holds back for an exchange that it has started, too", async () => {
+    const { wire, failures, pass } = await joined();
+    pass(0);
+    wire.rekey();
+    for (let n = 0; n < 2_000; n++) wire.send(message(MSG.IGNORE, Buffer.alloc(1_000)));
+    expect(failures.map(({ message: text }) => text)).toEqual(["too many requests during a key exchange"]);
+  });
+
+  test("starts a key exchange after so many bytes in either direction", async () => {
+    const { wire, client, log } = await joined();
+    const exchanges = () => log.filter((line) => line === "ready").length;
+    wire.rekeyAfter(100_000);
+    for (let n = 0; n < 10; n++) wire.sendData(0, Buffer.alloc(9_000));
+    expect(wire.busy).toBe(false);
+    wire.sendData(0, Buffer.alloc(20_000));
+    expect(wire.busy).toBe(true);
+    await poll("the second", () => exchanges() === 2 && log.filter((l) => l === "client ready").length === 2);
+    for (let n = 0; n < 10; n++) {
+      const packet = client._cipher.allocPacket(11_000);
+      packet[5] = MSG.IGNORE;
+      client._cipher.encrypt(packet);
+    }
+    await poll("the third", () => exchanges() === 3);
   });
 
   test("falls silent after it has said why", async () => {

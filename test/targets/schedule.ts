@@ -46,6 +46,14 @@ const action = fc.oneof(
   { weight: 1, arbitrary: fc.record({ do: fc.constant("crash" as const), server }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("vanish" as const), server }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("kill" as const) }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constant("redefine" as const),
+      server,
+      as: fc.constantFrom("first" as const, "another" as const, "removed" as const),
+    }),
+  },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("notice" as const) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("port" as const), answers: fc.boolean() }) },
   {
@@ -127,6 +135,11 @@ export async function play(
   );
   const { clock, cloud } = w;
   let endedUnderOthers = 0;
+  const definitions = {
+    first: {},
+    another: { lingerMs: 3_000 - lingerMs, checkPort: 2_222 },
+    removed: "removed",
+  } as const;
 
   /** One server, over its restarts: a state directory, and at any time at most one process. */
   class Server {
@@ -135,6 +148,8 @@ export async function play(
     readonly leases = new Set<Lease>();
     readonly waiting = new Set<AbortController>();
     unanswered = 0;
+    /** How its config file has the target. */
+    #definition: Parameters<typeof w.config>[0] = {};
     /** Processes so far: what an earlier one still does no longer happens. */
     generation = 0;
     fleet: typeof w.fleet;
@@ -184,8 +199,14 @@ export async function play(
 
     async restart(): Promise<void> {
       this.vanish();
-      this.fleet = w.start(this.#surroundings(), {}, this.name);
+      this.fleet = w.start(this.#surroundings(), this.#definition, this.name);
       await this.fleet.recover();
+    }
+
+    /** Its config file is changed, and read again where it runs. */
+    redefine(as: keyof typeof definitions): void {
+      this.#definition = definitions[as];
+      if (present.has(this)) this.fleet.reconfigure(w.config(this.#definition));
     }
 
     arrive(): void {
@@ -257,6 +278,9 @@ export async function play(
         present.delete(serverOf(step.server));
         serverOf(step.server).vanish();
         break;
+      case "redefine":
+        serverOf(step.server).redefine(step.as);
+        break;
       case "kill":
         cloud.kill("Server.SpotInstanceTermination");
         break;
@@ -274,7 +298,10 @@ export async function play(
 
   percent = 0;
   w.port.answers = true;
-  for (const one of servers) one.leaveAll();
+  for (const one of servers) {
+    one.redefine("first");
+    one.leaveAll();
+  }
   const settled = () =>
     cloud.running.length === 0 &&
     (stopMode === "stop" || (cloud.volumeFree && cloud.resting.length === 0)) &&

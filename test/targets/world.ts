@@ -44,23 +44,27 @@ export function world(
   const journal = memoryJournal();
   const seen: LazysshEvent[] = [];
   /** How long after its start to answer the port of a machine answers. */
-  const port = { delayMs: 2_000, answers: true };
+  const port = { delayMs: 2_000, answers: true, asked: [] as number[] };
+  /** Clouds of other regions. */
+  const regions = new Map<string, SimProvider>();
   /** Commands that were run on machines, and what becomes of the next. */
   const remote = { commands: [] as string[], fails: undefined as LazysshError | undefined };
   const meter = createMeter();
-  const start = (around?: Between, changed: Partial<AwsEc2Target> = {}, server = "first") => {
+  /** `changed`: what differs from the first definition; "removed": the target is not there. */
+  const config = (changed: Partial<AwsEc2Target> | "removed" = {}): Config => ({
+    file: "config.hcl",
+    server: { group, maxMachines } as Config["server"],
+    targets: [
+      ...(changed === "removed" ? [] : [{ ...archiver, ...overrides, ...changed }]),
+      { type: "forward", name: "home", to: "192.0.2.1", ports: undefined },
+    ],
+  });
+  const start = (around?: Between, changed: Parameters<typeof config>[0] = {}, server = "first") => {
     const surroundings = around?.(cloud, journal) ?? { provider: cloud, journal };
     const events = createEventStream();
     events.subscribe((event) => seen.push(event));
     return createFleet({
-      config: {
-        file: "config.hcl",
-        server: { group, maxMachines } as Config["server"],
-        targets: [
-          { ...archiver, ...overrides, ...changed },
-          { type: "forward", name: "home", to: "192.0.2.1", ports: undefined },
-        ],
-      },
+      config: config(changed),
       clock,
       events,
       journal: surroundings.journal,
@@ -70,8 +74,9 @@ export function world(
         remote.commands.push(command.join(" "));
         if (remote.fails) throw remote.fails;
       },
-      provider: () => surroundings.provider,
-      probe: async ({ signal, onWaiting }) => {
+      provider: ({ region = "" }) => regions.get(region) ?? surroundings.provider,
+      probe: async ({ signal, onWaiting, port: asked }) => {
+        port.asked.push(asked);
         onWaiting("10.0.0.1:22 refuses connections");
         await clock.sleep(port.delayMs, signal);
         while (!port.answers) await clock.sleep(100, signal);
@@ -98,5 +103,20 @@ export function world(
     return asked;
   };
   const quiet = () => cloud.running.length === 0 && cloud.volumeFree;
-  return { clock, cloud, journal, seen, fleet, start, ask, tenant, quiet, port, remote, meter };
+  return {
+    clock,
+    cloud,
+    journal,
+    seen,
+    fleet,
+    start,
+    config,
+    ask,
+    tenant,
+    quiet,
+    port,
+    remote,
+    meter,
+    regions,
+  };
 }

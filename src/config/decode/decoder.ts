@@ -2,6 +2,7 @@ import { nearest } from "../../util/nearest.ts";
 import type { Evaluator } from "../evaluate/evaluator.ts";
 import type { Scope } from "../evaluate/scope.ts";
 import { containsUnknown } from "../evaluate/value.ts";
+import type { ConfigFiles } from "../files.ts";
 import type { Span } from "../source.ts";
 import type { Attribute, Block, BrokenItem } from "../syntax/tree.ts";
 import type { ArgumentRow, BlockRow, Decoded, Section, Table } from "./row.ts";
@@ -11,11 +12,13 @@ export class Decoder {
   readonly #evaluator: Evaluator;
   readonly #scope: Scope;
   readonly #broken: readonly BrokenItem[];
+  readonly #files: ConfigFiles;
 
-  constructor(evaluator: Evaluator, scope: Scope, broken: readonly BrokenItem[]) {
+  constructor(evaluator: Evaluator, scope: Scope, broken: readonly BrokenItem[], files: ConfigFiles) {
     this.#evaluator = evaluator;
     this.#scope = scope;
     this.#broken = broken;
+    this.#files = files;
   }
 
   error(span: Span, summary: string, detail: string): void {
@@ -38,21 +41,27 @@ export class Decoder {
         continue;
       }
       const attribute = block.body.attributes.find(({ name }) => name === row.name);
-      values[field] = this.#argument(block, row, attribute);
+      values[field] = this.#argument(block, row, attribute, table);
       if (attribute) spans[field] = attribute.expression;
     }
     if (this.#evaluator.findings.errorCount > before || this.#isBroken(block)) return undefined;
     const header = headerOf(block);
     // The loop above has filled in each field from its own row.
-    return { values: values as Decoded<F>, span: (field) => spans[field] ?? header, header };
+    const labels = block.labels.map(({ value }) => value);
+    return { values: values as Decoded<F>, labels, span: (field) => spans[field] ?? header, header };
   }
 
-  #argument(block: Block, row: ArgumentRow<unknown>, attribute: Attribute | undefined): unknown {
-    if (attribute === undefined) return this.#absent(block, row);
+  #argument(
+    block: Block,
+    row: ArgumentRow<unknown>,
+    attribute: Attribute | undefined,
+    table: Table,
+  ): unknown {
+    if (attribute === undefined) return this.#absent(block, row, table);
     const value = this.#evaluator.evaluate(attribute.expression, this.#scope);
     if (containsUnknown(value)) return undefined;
-    if (value.kind === "null") return this.#absent(block, row, attribute.expression);
-    const result = row.type.convert(row.sensitive ? { ...value, sensitive: true } : value);
+    if (value.kind === "null") return this.#absent(block, row, table, attribute.expression);
+    const result = row.type.convert(row.sensitive ? { ...value, sensitive: true } : value, this.#files);
     if (!result.ok) {
       this.error(
         attribute.expression,
@@ -62,18 +71,28 @@ export class Decoder {
       return undefined;
     }
     if (result.warning) this.warning(attribute.expression, "Part of the value is not used", result.warning);
+    for (const { summary, detail } of result.remarks ?? [])
+      this.warning(attribute.expression, summary, detail);
     return result.value;
   }
 
-  #absent(block: Block, row: ArgumentRow<unknown>, isNull?: Span): unknown {
-    if (!row.required || block.body.blocks.some(({ type }) => row.unless.includes(type))) return row.fallback;
+  #absent(block: Block, row: ArgumentRow<unknown>, table: Table, isNull?: Span): unknown {
+    const { attributes, blocks } = block.body;
+    const others = Object.values(table).filter(({ name }) => row.unless.includes(name));
+    const isThere = ({ kind, name }: Table[string]): boolean =>
+      kind === "block"
+        ? blocks.some(({ type }) => type === name)
+        : attributes.some((one) => one.name === name);
+    if (!row.required || others.some(isThere)) return row.fallback;
     // An argument that was written, but could not be read, has been reported already.
     const broken = this.#broken.some(
       ({ name = "", start }) =>
         [row.name, ...row.unless].includes(name) && block.start <= start && start < block.end,
     );
     if (broken) return undefined;
-    const other = row.unless.map((type) => ` or a block "${type}"`).join("");
+    const other = others
+      .map(({ kind, name }) => (kind === "block" ? ` or a block "${name}"` : ` or "${name}"`))
+      .join("");
     const detail = isNull
       ? `The argument "${row.name}"${other} is required, but its value is null.`
       : `The argument "${row.name}"${other} is required, but no definition was found.`;
@@ -96,7 +115,7 @@ export class Decoder {
         );
         continue;
       }
-      this.labels(inner, []);
+      if (!this.labels(inner, row.labels)) continue;
       const section = this.decode(inner, row.table);
       if (section) sections.push(section);
     }

@@ -8,7 +8,7 @@ export interface ArgumentRow<T> {
   readonly name: string;
   readonly type: ValueType<unknown>;
   readonly required: boolean;
-  /** Blocks beside it, one of which makes up for it when it is required. */
+  /** Blocks and arguments beside it, one of which makes up for it when it is required. */
   readonly unless: readonly string[];
   /** What it is when it is absent or null. */
   readonly fallback: T;
@@ -25,6 +25,8 @@ export interface BlockRow<F extends Table> {
   readonly kind: "block";
   readonly name: string;
   readonly most: number;
+  /** What its labels mean. */
+  readonly labels: readonly string[];
   readonly table: F;
   readonly doc: string;
 }
@@ -45,6 +47,7 @@ export type Decoded<F extends Table> = {
 /** A block that has been read in full. */
 export interface Section<F extends Table> {
   readonly values: Decoded<F>;
+  readonly labels: readonly string[];
   /** Where a field's value is written; the block's header when it is absent. */
   readonly span: (field: keyof F & string) => Span;
   readonly header: Span;
@@ -75,14 +78,15 @@ export function required<T>(
   };
 }
 
-/** Required, unless one of these blocks stands beside it. */
+/** Required, unless one of these blocks and arguments stands beside it. */
 export function requiredUnless<T>(
   unless: readonly string[],
   name: string,
   type: ValueType<T>,
   doc: string,
+  options: RowOptions = {},
 ): ArgumentRow<T | undefined> {
-  return { ...optional(name, type, doc), required: true, unless };
+  return { ...optional(name, type, doc, options), required: true, unless };
 }
 
 export function optional<T>(
@@ -119,8 +123,9 @@ export function blocks<F extends Table>(
   table: F,
   doc: string,
   most = Number.POSITIVE_INFINITY,
+  labels: readonly string[] = [],
 ): BlockRow<F> {
-  return { kind: "block", name, most, table, doc };
+  return { kind: "block", name, most, labels, table, doc };
 }
 
 /** Every row of a table and of the tables in it. */

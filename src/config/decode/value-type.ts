@@ -1,16 +1,32 @@
 import { formatDecimal, safeInteger } from "../evaluate/decimal.ts";
 import { kindName, marked, sortedEntries, toBool, toNumber, toText, type Value } from "../evaluate/value.ts";
+import type { ConfigFiles } from "../files.ts";
 
 export type Conversion<T> =
-  | { readonly ok: true; readonly value: T; readonly warning?: string }
+  | {
+      readonly ok: true;
+      readonly value: T;
+      /** What is not used of it. */
+      readonly warning?: string;
+      readonly remarks?: readonly Remark[];
+    }
   | { readonly ok: false; readonly problem: string };
+
+/** A warning about a value. */
+export interface Remark {
+  readonly summary: string;
+  readonly detail: string;
+}
 
 /** How the value of an argument is read. */
 export interface ValueType<T> {
   /** What the manual calls it: "string", "number", "duration" … */
   readonly name: string;
-  /** `value` is neither null nor unknown. The words of a problem hold nothing of a sensitive value. */
-  readonly convert: (value: Value) => Conversion<T>;
+  /**
+   * `value` is neither null nor unknown. The words of a problem hold nothing of a sensitive value. `files` are for values that are
+   * read from a file.
+   */
+  readonly convert: (value: Value, files: ConfigFiles) => Conversion<T>;
 }
 
 export function ok<T>(value: T, warning?: string): Conversion<T> {
@@ -88,11 +104,11 @@ export function oneOf<T extends string>(...choices: readonly T[]): ValueType<T> 
 export function listOf<T>(item: ValueType<T>): ValueType<readonly T[]> {
   return {
     name: `list of ${item.name}s`,
-    convert: (value) => {
+    convert: (value, files) => {
       if (value.kind !== "tuple") return no(`A list is needed, such as [ … ]; this is ${kindName(value)}.`);
       const items: T[] = [];
       for (const [index, given] of value.items.entries()) {
-        const result = item.convert(marked(given, value.sensitive));
+        const result = item.convert(marked(given, value.sensitive), files);
         if (!result.ok) return no(`Item ${index + 1}: ${result.problem}`);
         items.push(result.value);
       }
@@ -110,19 +126,19 @@ export function oneOrMore<T extends string>(item: ValueType<T>, each = item): Va
   });
   const name = `${item.name} or list of ${item.name}s`;
   const one = refined(item, name, (value) => ok<readonly T[]>([value]));
-  return { name, convert: (value) => (value.kind === "tuple" ? list : one).convert(value) };
+  return { name, convert: (value, files) => (value.kind === "tuple" ? list : one).convert(value, files) };
 }
 
 /** An object whose values are all of one type, in the order of their keys. */
 export function mapOf<T>(item: ValueType<T>): ValueType<ReadonlyMap<string, T>> {
   return {
     name: `map of ${item.name}s`,
-    convert: (value) => {
+    convert: (value, files) => {
       if (value.kind !== "object")
         return no(`A map is needed, such as { key = … }; this is ${kindName(value)}.`);
       const items = new Map<string, T>();
       for (const [key, given] of sortedEntries(value.entries)) {
-        const result = item.convert(marked(given, value.sensitive));
+        const result = item.convert(marked(given, value.sensitive), files);
         if (!result.ok) return no(`${value.sensitive ? "An item" : JSON.stringify(key)}: ${result.problem}`);
         items.set(key, result.value);
       }
@@ -135,13 +151,13 @@ export function mapOf<T>(item: ValueType<T>): ValueType<ReadonlyMap<string, T>> 
 export function refined<T, U>(
   base: ValueType<T>,
   name: string,
-  refine: (value: T) => Conversion<U>,
+  refine: (value: T, files: ConfigFiles) => Conversion<U>,
 ): ValueType<U> {
   return {
     name,
-    convert: (value) => {
-      const plain = base.convert(value);
-      return plain.ok ? refine(plain.value) : plain;
+    convert: (value, files) => {
+      const plain = base.convert(value, files);
+      return plain.ok ? refine(plain.value, files) : plain;
     },
   };
 }

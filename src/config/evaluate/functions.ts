@@ -1,8 +1,8 @@
 import { readFileSync, statSync } from "node:fs";
-import { isAbsolute, join } from "node:path";
 import { messageOf } from "../../util/errors.ts";
 import { nearest } from "../../util/nearest.ts";
 import type { Findings } from "../diagnostic.ts";
+import type { ConfigFiles } from "../files.ts";
 import { decodeSource, type SourceText, type Span } from "../source.ts";
 import { parseTemplateSource } from "../syntax/body.ts";
 import { formatDecimal } from "./decimal.ts";
@@ -23,8 +23,7 @@ import {
 
 /** What functions may look at. */
 export interface FunctionWorld {
-  /** Relative paths start from this folder: that of the config file. */
-  readonly folder: string;
+  readonly files: ConfigFiles;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Told of each template file, so that diagnostics can show its lines. */
   readonly onSource: (source: SourceText) => void;
@@ -178,10 +177,8 @@ function renderFile({ values, text, evaluator, world, scope }: Arguments): Value
   return marked(result, true);
 }
 
-function readText(given: string, argument: Value | undefined, { folder, env }: FunctionWorld): SourceText {
-  const home = env.HOME;
-  const expanded = given.startsWith("~/") && home ? join(home, given.slice(2)) : given;
-  const path = isAbsolute(expanded) ? expanded : join(folder, expanded);
+function readText(given: string, argument: Value | undefined, { files }: FunctionWorld): SourceText {
+  const path = files.locate(given);
   const named = argument?.sensitive ? "the file" : path;
   try {
     const info = statSync(path);

@@ -10,9 +10,10 @@ const GROUP_ID = /^sg-[0-9a-z]+$/i;
  * What is wrong though each argument by itself is right. Only warnings for arguments of the older program, which loaded
  * such a file, and left it to EC2 to refuse it.
  */
-export function checkAwsEc2(section: Ec2Section, decoder: Decoder): void {
+export function checkAwsEc2(section: Ec2Section, family: boolean, decoder: Decoder): void {
   const { values } = section;
-  checkMachine(section, decoder);
+  checkMachine(section, family, decoder);
+  if (family) checkFamily(section, decoder);
   checkImage(section, decoder);
   checkNetwork(section, decoder);
   checkSpot(section, decoder);
@@ -73,6 +74,17 @@ export function checkAwsEc2(section: Ec2Section, decoder: Decoder): void {
       );
     }
     seen.add(deviceName);
+  }
+}
+
+/** One machine for each name, and what only one of them could have. */
+function checkFamily({ values }: Ec2Section, decoder: Decoder): void {
+  for (const volume of values.attachVolumes) {
+    decoder.error(
+      volume.header,
+      "Volume of a family",
+      "Each name that matches the address has its own machine, and only one of them could have this volume. Give the target that is to have it an address without wildcards.",
+    );
   }
 }
 

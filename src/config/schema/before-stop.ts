@@ -13,10 +13,16 @@ const commands = refined(listOf(command), "list of lists of strings", (given) =>
   given.length === 0 ? no("There is no command in it.") : ok(given),
 );
 
-const hostKey = publicKey({
-  options: "What stands before the key is not used.",
-  others: "Only the first key counts; the others are ignored.",
-});
+const hostKey = publicKey(
+  {
+    options: "What stands before the key is not used.",
+    others: "Only the first key counts; the others are ignored.",
+  },
+  ({ type }) =>
+    type.startsWith("sk-")
+      ? "A key on a security token (sk-…) is none that a machine proves itself with."
+      : undefined,
+);
 
 /** `before_stop { … }` */
 export const beforeStopTable = {

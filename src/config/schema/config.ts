@@ -1,5 +1,6 @@
 import { type Decoder, didYouMean, headerOf } from "../decode/decoder.ts";
 import { allRows, type Table } from "../decode/row.ts";
+import { isFamily } from "../family.ts";
 import type { Block, Body, SyntaxTree } from "../syntax/tree.ts";
 import type { Config, ServerConfig, TargetConfig } from "../types.ts";
 import { awsEc2Table, awsEc2Target } from "./aws-ec2.ts";
@@ -48,6 +49,7 @@ export function decodeConfig(
   const targets = decodeTargets(body, decoder);
   if (targets?.length === 0 && broken.length === 0) warnOfNoTarget(body, decoder);
   if (server === undefined || targets === undefined) return undefined;
+  if (server.maxMachines === undefined) warnOfEndlessFamilies(body, targets, decoder);
   return { file, server, targets };
 }
 
@@ -88,7 +90,17 @@ function decodeServer(
   if (first) {
     decoder.labels(first, []);
     const section = decoder.decode(first, serverTable);
-    return section && serverConfig(section);
+    const targets = blocks
+      .filter(({ type }) => type === "target")
+      .flatMap(({ labels }) => labels.slice(0, 1));
+    return (
+      section &&
+      serverConfig(
+        section,
+        targets.map(({ value }) => value),
+        decoder,
+      )
+    );
   }
   if (!isBroken) {
     const detail =
@@ -114,6 +126,13 @@ function decodeTargets({ blocks }: Body, decoder: Decoder): readonly TargetConfi
     if (address === undefined || type === undefined) continue;
     if (address.value === "")
       decoder.error(address, "Invalid target address", "The address of a target must not be empty.");
+    if (isFamily(address.value) && !/^[\w.*?-]{1,255}$/.test(address.value)) {
+      decoder.error(
+        address,
+        "Invalid target address",
+        'With a wildcard ("*" for any characters, "?" for one) an address is that of a family, and has only letters, digits, ".", "_" and "-" beside them.',
+      );
+    }
     if (names.has(address.value)) {
       decoder.error(
         address,
@@ -138,7 +157,7 @@ function decodeTarget(block: Block, name: string, type: string, decoder: Decoder
   }
   if (type !== "aws_ec2") return undefined;
   const section = decoder.decode(block, awsEc2Table);
-  if (section) checkAwsEc2(section, decoder);
+  if (section) checkAwsEc2(section, isFamily(name), decoder);
   return section && awsEc2Target(name, section);
 }
 
@@ -147,6 +166,20 @@ function unsupported(type: string): string {
     return `Targets of type "${type}" are not served by this version of lazyssh. It serves: ${TARGET_TYPES.join(", ")}.`;
   }
   return `There is no target type "${type}". ${didYouMean(type, TARGET_TYPES) || `There are: ${TARGET_TYPES.join(", ")}.`}`;
+}
+
+/** Names cost nothing, and each has a machine. */
+function warnOfEndlessFamilies({ blocks }: Body, targets: readonly TargetConfig[], decoder: Decoder): void {
+  for (const target of targets) {
+    if (!isFamily(target.name) || target.type === "forward" || target.maxMachines !== undefined) continue;
+    const block = blocks.find(({ type, labels }) => type === "target" && labels[0]?.value === target.name);
+    if (!block) continue;
+    decoder.warning(
+      headerOf(block),
+      "Family without a limit",
+      "Each name that matches the address has a machine of its own, so that a user can have any number of them started. Add max_machines.",
+    );
+  }
 }
 
 /** Two machines cannot hold one volume at once. */

@@ -3,7 +3,11 @@ import type { Section } from "../decode/row.ts";
 import { HOURS_OF_A_DAY, MOST_MACHINES, type machineTable } from "./machine.ts";
 
 /** What is wrong with a machine's arguments though each by itself is right. */
-export function checkMachine({ values, span }: Section<typeof machineTable>, decoder: Decoder): void {
+export function checkMachine(
+  { values, span }: Section<typeof machineTable>,
+  family: boolean,
+  decoder: Decoder,
+): void {
   if (!values.shared && values.lingerMs > 0) {
     decoder.warning(
       span("lingerMs"),
@@ -11,7 +15,7 @@ export function checkMachine({ values, span }: Section<typeof machineTable>, dec
       '"linger" has no effect with shared = false: a machine of one connection ends with it.',
     );
   }
-  if (values.shared && values.maxMachines !== undefined) {
+  if (values.shared && !family && values.maxMachines !== undefined) {
     decoder.warning(
       span("maxMachines"),
       "Argument without effect",
@@ -26,7 +30,7 @@ export function checkMachine({ values, span }: Section<typeof machineTable>, dec
     );
   }
   for (const budget of values.budgets) {
-    const most = HOURS_OF_A_DAY * (values.shared ? 1 : (values.maxMachines ?? MOST_MACHINES));
+    const most = HOURS_OF_A_DAY * (values.shared && !family ? 1 : (values.maxMachines ?? MOST_MACHINES));
     if (budget.values.hoursPerDay > most) {
       decoder.error(
         budget.span("hoursPerDay"),

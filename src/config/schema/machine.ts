@@ -72,7 +72,7 @@ export const machineTable = {
   maxMachines: optional(
     "max_machines",
     wholeNumber(1, MOST_MACHINES),
-    "how many machines of the target may exist at once; only with `shared = false`. Default: any number.",
+    "how many machines of the target may exist at once; only with `shared = false`, and for a family. Default: any number.",
   ),
   stopMode: defaulted(
     "stop_mode",

@@ -2,6 +2,7 @@
  * One machine of the dev world: the program that the hypervisor forks for each instance. It is told over IPC what it
  * is, when its port is due to answer, and when to go down; it goes down by itself when the world that made it is gone.
  */
+import "../../util/native-ciphers.ts";
 import { createServer, type Socket } from "node:net";
 import { systemClock } from "../../util/clock.ts";
 import type { FromGuest, GuestConfig, ToGuest } from "./messages.ts";

@@ -8,10 +8,12 @@ import type { MachineContext } from "../context.ts";
 export function strangerContext(context: MachineContext, target: string): MachineContext {
   return {
     ...context,
+    family: target,
     target: {
       ...context.target,
       name: target,
-      shared: false,
+      // Other servers of the group may use it still, and who puts the target back meanwhile waits for its end.
+      shared: true,
       stopMode: "terminate",
       beforeStop: undefined,
     },

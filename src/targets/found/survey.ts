@@ -10,6 +10,8 @@ import { strangerContext } from "./stranger.ts";
 
 export interface SurveyOptions {
   readonly contexts: ReadonlyMap<string, MachineContext>;
+  /** The context of a target by its name, also one of a family that is not among `contexts`. Undefined: it is not configured. */
+  readonly contextOf: (target: string) => MachineContext | undefined;
   readonly clock: Clock;
   readonly events: EventStream;
   readonly journal: Journal;
@@ -27,6 +29,10 @@ export interface Survey {
   begin(): Promise<void>;
   /** Resolves once the machines of a target that earlier runs left are taken up; the first call looks. */
   of(context: MachineContext): Promise<void>;
+  /** The targets are defined anew, and `past` are not what they were any more. What runs where only those were looked for is still compared. */
+  redefined(past: readonly MachineContext[]): void;
+  /** A target is not used any more; when it is again, what it has is looked for again. */
+  forget(target: string): void;
   /** Resolves when what the journal named has been taken up. Where it names nothing, nobody waits for the cloud. */
   settled(): Promise<void>;
   /** What the journal names and nobody has taken up yet, for people. */
@@ -44,12 +50,14 @@ const SWEEP_MS = 60_000;
  * Nothing is asked of the cloud before the journal names something or a target is used: a server at rest stays light.
  */
 export function createSurvey(options: SurveyOptions): Survey {
-  const { contexts, clock, events, journal, known, adopt, end } = options;
+  const { contexts, contextOf, clock, events, journal, known, adopt, end } = options;
   /** What earlier runs wrote down, by token, until it is taken up. */
   const left = new Map<string, LaunchRecord>();
   /** What they left at rest: by token, the target. */
   const atRest = new Map<string, string>();
-  const surveys = new Map<string, Promise<void>>();
+  const surveys = new Map<string, { readonly context: MachineContext; readonly done: Promise<void> }>();
+  /** By place: where targets were that are defined otherwise now, or not at all. */
+  const past = new Map<string, MachineContext>();
   let suspects = new Set<string>();
   let sweeping = false;
 
@@ -60,7 +68,7 @@ export function createSurvey(options: SurveyOptions): Survey {
       interval: growingInterval(0.1, 500, 5_000),
       attempt: (signal) => context.provider.list(signal),
       onRetry: ({ error, attempt, waitMs }) =>
-        events.emit({
+        context.events.emit({
           type: "machine.retry",
           target: context.target.name,
           machine: undefined,
@@ -132,7 +140,7 @@ export function createSurvey(options: SurveyOptions): Survey {
     for (;;) {
       await clock.sleep(SWEEP_MS, signal);
       const unknown = new Set<string>();
-      for (const context of contexts.values()) {
+      for (const context of everywhere()) {
         const machines = await context.provider.list(signal).catch((cause: unknown) => {
           const error = asLazysshError(cause);
           events.emit({ type: "server.warning", reason: `cannot compare what runs: ${error.message}` });
@@ -140,7 +148,7 @@ export function createSurvey(options: SurveyOptions): Survey {
         });
         for (const machine of machines) {
           if (known(machine.id, machine.token) || !isOurs(context, machine)) continue;
-          const own = machine.target === undefined ? undefined : contexts.get(machine.target);
+          const own = machine.target === undefined ? undefined : contextOf(machine.target);
           if (own && mayRest(own, machine)) continue;
           unknown.add(machine.id);
           if (suspects.has(machine.id)) endStray(context, machine);
@@ -150,26 +158,37 @@ export function createSurvey(options: SurveyOptions): Survey {
     }
   };
 
+  /** One for each place, a target of now where there is one. */
+  const everywhere = (): MachineContext[] => {
+    const now = [...contexts.values()].map((context) => [context.place, context] as const);
+    return [...new Map([...past, ...now]).values()];
+  };
+
   /** A machine with our mark that nobody looks after, whichever target it was of. */
   const endStray = (context: MachineContext, { id, token, target }: Machine): void => {
     events.emit({
       type: "server.warning",
       reason: `machine ${id} of target "${target ?? "?"}" runs and nobody looks after it: it is ended`,
     });
-    const own = target === undefined ? undefined : contexts.get(target);
+    const own = target === undefined ? undefined : contextOf(target);
     if (token !== undefined) left.delete(token);
-    end(own ?? strangerContext(context, target ?? "?"), { token: token ?? id, machine: id });
+    // A target that has moved does not see, where it is now, what it has left where it was.
+    const near = own?.place === context.place ? own : strangerContext(context, target ?? "?");
+    end(near, { token: token ?? id, machine: id });
   };
 
   const of = (context: MachineContext): Promise<void> => {
     const { name } = context.target;
-    let survey = surveys.get(name);
-    if (!survey) {
-      survey = look(context);
-      surveys.set(name, survey);
-      survey.catch(() => surveys.delete(name)); // the next one who needs it asks again
-    }
-    return survey;
+    const last = surveys.get(name);
+    if (last?.context === context) return last.done;
+    // What was left is looked for where it was ordered, before the target is used as it is defined now.
+    const before = last?.done.catch(() => undefined) ?? Promise.resolve();
+    const done = before.then(() => look(context));
+    surveys.set(name, { context, done });
+    done.catch(() => {
+      if (surveys.get(name)?.done === done) surveys.delete(name); // the next one who needs it asks again
+    });
+    return done;
   };
 
   const begin = (context: MachineContext): void => {
@@ -196,7 +215,7 @@ export function createSurvey(options: SurveyOptions): Survey {
       // Of a group, the others may be gone for good, and what they left is then ended by whoever is there.
       for (const context of contexts.values()) if (context.group !== undefined) begin(context);
       for (const record of records) {
-        const context = contexts.get(record.target);
+        const context = contextOf(record.target);
         if (context) {
           begin(context);
         } else {
@@ -206,9 +225,20 @@ export function createSurvey(options: SurveyOptions): Survey {
         }
       }
     },
+    redefined(contextsOfThePast) {
+      for (const context of contextsOfThePast)
+        if (surveys.has(context.target.name)) past.set(context.place, context);
+      // Of what was left of targets that were not configured, some may be now.
+      const owed = new Set([...left.values()].map(({ target }) => target));
+      for (const name of owed) contextOf(name);
+      for (const [name, context] of contexts) {
+        if (!surveys.has(name) && (owed.has(name) || context.group !== undefined)) begin(context);
+      }
+    },
+    forget: (target) => void surveys.delete(target),
     async settled() {
       const owed = new Set([...left.values()].map(({ target }) => target));
-      await Promise.allSettled([...owed].map((target) => surveys.get(target)));
+      await Promise.allSettled([...owed].map((target) => surveys.get(target)?.done));
     },
     open: () => [...left.values()].map(nameOf),
   };

@@ -3,6 +3,7 @@ import { createEventStream } from "../../observe/index.ts";
 import type { Machine, Provider } from "../../providers/index.ts";
 import type { Clock } from "../../util/clock.ts";
 import { LazysshError } from "../../util/errors.ts";
+import { createCatalog } from "../catalog.ts";
 import { runBeforeStop } from "../end/end.ts";
 import type { Remote } from "../end/remote.ts";
 import { type StopContext, stopMachine } from "../end/stop.ts";
@@ -62,7 +63,12 @@ export interface Sweep {
 
 export function createSweep(options: SweepOptions): Sweep {
   const { targets, journal, clock, remote, server, group, signal } = options;
-  const configs = new Map(targets.map((target) => [target.name, target]));
+  const catalog = createCatalog(targets);
+  const configOf = (name: string): MachineTargetConfig | undefined => {
+    const target = catalog.find(name)?.target;
+    return target?.type === "forward" ? undefined : target;
+  };
+  /** By address in the config: of a family one for all names. */
   const providers = new Map(targets.map((target) => [target.name, options.provider(target)]));
   /** Which provider has shown a machine: one of a target that is not configured any more is ended by it, too. */
   const seenBy = new Map<string, Provider>();
@@ -75,7 +81,7 @@ export function createSweep(options: SweepOptions): Sweep {
   };
 
   const restsAsItIsTo = ({ phase, target }: Machine): boolean => {
-    const config = target === undefined ? undefined : configs.get(target);
+    const config = target === undefined ? undefined : configOf(target);
     return phase === "resting" && config !== undefined && config.shared && config.stopMode !== "terminate";
   };
 
@@ -102,8 +108,8 @@ export function createSweep(options: SweepOptions): Sweep {
     },
 
     async end({ target, machine, token }, { waiting, failing }) {
-      const own = providers.get(target);
-      const config = configs.get(target);
+      const own = providers.get(catalog.find(target)?.family ?? "");
+      const config = configOf(target);
       const responsible = own ?? (machine === undefined ? undefined : seenBy.get(machine));
       if (!responsible) {
         throw new LazysshError(

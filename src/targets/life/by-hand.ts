@@ -6,6 +6,7 @@ import type { Tenancy } from "./tenancy.ts";
 
 /** A machine as a person sees it. `since`: when it entered its state. */
 export function statusOf(
+  target: string,
   { state, leases }: MachineModel,
   latest: Launch | undefined,
   since: number,
@@ -14,6 +15,7 @@ export function statusOf(
   const launch = "launch" in state ? latest : undefined;
   const waits = state.kind !== "ready" && state.kind !== "lingering";
   return {
+    target,
     state: state.kind,
     since,
     machine: launch?.machine,

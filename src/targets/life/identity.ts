@@ -59,8 +59,8 @@ export class Identity {
 
   /** From now on it costs machine time. */
   beginToCost(): void {
-    const { meter, target, clock } = this.#context;
-    meter.begin(target.name, this.token, clock.now());
+    const { meter, family, clock } = this.#context;
+    meter.begin(family, this.token, clock.now());
   }
 
   /** It is over, or another's: it costs nothing here any more, and need not be remembered. */

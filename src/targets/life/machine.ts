@@ -4,31 +4,29 @@ import type { LazysshError } from "../../util/errors.ts";
 import type { LeaseStatusLine, MachineStatus } from "../by-hand.ts";
 import type { Found, MachineContext } from "../context.ts";
 import type { Lease, Tenant } from "../lease.ts";
+import { announceFailure, announceState } from "./announce.ts";
 import { cutShort, statusOf } from "./by-hand.ts";
 import { Launch } from "./launch.ts";
+import { policyOf } from "./moves.ts";
 import {
   adoptedMachine,
   type Effect,
   type LeaseId,
-  type LifecyclePolicy,
   leftoverMachine,
   type MachineEvent,
   type MachineModel,
   newMachine,
   type UntimedEvent,
 } from "./state.ts";
-import { stageOf, whyNothingStarts } from "./telling.ts";
+import { isWithoutMachineToCome, stageOf, whyNothingStarts } from "./telling.ts";
 import { Tenancy } from "./tenancy.ts";
 import { transition } from "./transition.ts";
 
-/** A machine of one connection is of no use to another, so it does not wait for one. */
-function policyOf({ shared, lingerMs }: MachineContext["target"]): LifecyclePolicy {
-  return { lingerMs: shared ? lingerMs : 0 };
-}
-
 /** Drives one machine: takes events, asks `transition` what follows, and has it done. It decides nothing itself. */
 export class MachineDriver {
-  readonly #context: MachineContext;
+  /** That of the machine there is; the next one has the target's as it is then. */
+  #context: MachineContext;
+  #latest: MachineContext | undefined;
   #model: MachineModel = newMachine;
   #launch: Launch | undefined;
   readonly #tenancy = new Tenancy();
@@ -39,6 +37,7 @@ export class MachineDriver {
 
   constructor(context: MachineContext) {
     this.#context = context;
+    this.#latest = context;
     this.#since = context.clock.now();
   }
 
@@ -80,6 +79,37 @@ export class MachineDriver {
     return this.#context.target.name;
   }
 
+  /**
+   * Its target has another definition, or, when undefined, is not configured any more. The machine that there is goes on as it was
+   * ordered, for those who have it; the next one is as the definition says, and of a target that is gone there is no next one.
+   */
+  redefine(latest: MachineContext | undefined, gone: LazysshError): void {
+    if (latest === this.#latest) return;
+    this.#latest = latest;
+    const { state } = this.#model;
+    if (latest) {
+      // Nothing exists yet, so that it can begin anew.
+      if (state.kind === "preparing") this.#dispatch({ type: "missed", launch: state.launch });
+      return;
+    }
+    if (state.kind === "lingering") this.#dispatch({ type: "lingered", launch: state.launch });
+    if (isWithoutMachineToCome(state)) for (const id of this.#waiting()) this.#turnAway(id, gone);
+  }
+
+  /** What its target is called in the config. */
+  get family(): string {
+    return this.#context.family;
+  }
+
+  /** Whether a user has it, or waits for it. */
+  isUsedBy(user: string): boolean {
+    return this.#tenancy.has(user);
+  }
+
+  get shared(): boolean {
+    return this.#context.target.shared;
+  }
+
   /** The machine that is being ended, by its id or, while there is none, in words. */
   get ending(): string | undefined {
     return this.#model.state.kind === "stopping" ? this.running : undefined;
@@ -108,7 +138,7 @@ export class MachineDriver {
   /** What there is, for people; undefined when nothing is. */
   get status(): MachineStatus | undefined {
     if (this.idle && this.#model.state.kind === "absent") return undefined;
-    return statusOf(this.#model, this.#launch, this.#since, this.#tenancy);
+    return statusOf(this.target, this.#model, this.#launch, this.#since, this.#tenancy);
   }
 
   /** Takes what is held by hand back, ends the linger, and with `cut` whatever else there is. */
@@ -164,7 +194,14 @@ export class MachineDriver {
     await clock.sleep(target.bootTimeoutMs, answered).catch(() => undefined);
     if (answered.aborted || this.#model.leases.get(lease) !== "waiting") return;
     const why = whyNothingStarts(this.#model.state, this.#launch, target);
-    if (!why) return;
+    if (why) this.#turnAway(lease, why);
+  }
+
+  #waiting(): LeaseId[] {
+    return [...this.#model.leases].flatMap(([id, status]) => (status === "waiting" ? [id] : []));
+  }
+
+  #turnAway(lease: LeaseId, why: LazysshError): void {
     this.#tenancy.refuse(lease, why);
     this.#dispatch({ type: "release", lease });
   }
@@ -191,16 +228,14 @@ export class MachineDriver {
   }
 
   #dispatch(event: UntimedEvent): void {
-    const { target, clock } = this.#context;
     const before = this.#model;
-    const timed = { ...event, at: clock.now() } as MachineEvent;
-    const { model, effects } = transition(before, timed, policyOf(target));
+    const timed = { ...event, at: this.#context.clock.now() } as MachineEvent;
+    const { model, effects } = transition(before, timed, policyOf(this.#latest?.target));
     this.#model = model;
     if (before.state.kind !== model.state.kind) this.#since = timed.at;
     const bad = "error" in event && event.type !== "close" && event.type !== "unfit";
-    if (bad && before.state.kind !== "stopping" && model !== before) {
-      this.#complain(event.error);
-    }
+    if (bad && before.state.kind !== "stopping" && model !== before)
+      announceFailure(this.#context, this.#launch?.machine, event.error);
     for (const effect of effects) this.#perform(effect);
     if (before.state.kind !== model.state.kind) this.#announce(before, model);
     if (this.idle) {
@@ -228,6 +263,7 @@ export class MachineDriver {
         );
         return;
       case "prepare":
+        this.#context = this.#latest ?? this.#context;
         this.#launch = this.#newLaunch(effect.launch, `lazyssh-${randomUUID()}`, undefined, false);
         this.#launch.perform(effect);
         return;
@@ -253,32 +289,12 @@ export class MachineDriver {
     });
   }
 
-  /** A start failed, or a machine in use died. */
-  #complain({ code, message }: LazysshError): void {
-    this.#context.events.emit({
-      type: "machine.failed",
-      target: this.#context.target.name,
-      machine: this.#launch?.machine,
-      code,
-      reason: message,
-    });
-  }
-
   #tell(): void {
     this.#tenancy.tell(stageOf(this.#model.state, this.#launch, this.#context.provider.summary));
   }
 
-  #announce(before: MachineModel, { state, leases }: MachineModel): void {
+  #announce(before: MachineModel, model: MachineModel): void {
     this.#tell();
-    this.#context.events.emit({
-      type: "machine.state",
-      target: this.#context.target.name,
-      launch: this.#launch?.token,
-      machine: this.#launch?.machine,
-      from: before.state.kind,
-      to: state.kind,
-      leases: leases.size,
-      reason: "error" in state ? state.error?.message : undefined,
-    });
+    announceState(this.#context, this.#launch, before, model);
   }
 }

@@ -1,5 +1,6 @@
+import type { MachineTarget } from "../../config/index.ts";
 import type { LazysshError } from "../../util/errors.ts";
-import type { Effect, LeaseId, LeaseStatus, MachineModel, MachineState } from "./state.ts";
+import type { Effect, LeaseId, LeaseStatus, LifecyclePolicy, MachineModel, MachineState } from "./state.ts";
 
 /** What transitions are made of. */
 
@@ -12,6 +13,11 @@ export interface Step {
 /** A start that failed once is tried again at once; from the second failure in a row on it is held back. */
 const RETRY_FIRST_MS = 1_000;
 const RETRY_MAX_MS = 30_000;
+/** A machine of one connection is of no use to another, so it does not wait for one; nor does that of a target that is gone. */
+export function policyOf(target: MachineTarget | undefined): LifecyclePolicy {
+  return { lingerMs: target?.shared ? target.lingerMs : 0 };
+}
+
 /** Ends the machine of a state that has, or may have, one. Leases still in the model wait for the next machine. */
 export function stop(model: MachineModel, error: LazysshError | undefined, failed = false): Step {
   const { state } = model;

@@ -67,7 +67,10 @@ export type MachineEvent = { readonly at: number } & (
   | { readonly type: "prepared"; readonly launch: number }
   /** Instead of an order: a machine of the target is there already, at rest or started by another server of the group. */
   | { readonly type: "joined"; readonly launch: number; readonly machine: string }
-  /** The machine that was joined, or that the order named, has gone or is not free to be used: another look is taken. */
+  /**
+   * The machine that was joined, or that the order named, has gone or is not free to be used, or another one is wanted before anything was
+   * ordered: another look is taken.
+   */
   | { readonly type: "missed"; readonly launch: number }
   | { readonly type: "created"; readonly launch: number; readonly machine: string }
   | { readonly type: "booted"; readonly launch: number }

@@ -37,3 +37,8 @@ export function whyNothingStarts(
   const last = launch?.waitingFor === undefined ? "" : ` (waiting for: ${launch.waitingFor})`;
   return because(`the machine ${machine} before this one has not ended within ${within}${last}`);
 }
+
+/** Whether who waits would wait for a machine that is not ordered yet. */
+export function isWithoutMachineToCome({ kind }: MachineState): boolean {
+  return kind === "preparing" || kind === "stopping" || kind === "failed" || kind === "ready";
+}

@@ -83,6 +83,10 @@ export class Tenancy {
     return this.#entries.size > 0 && [...this.#entries.values()].every(({ tenant }) => !tenant.byHand);
   }
 
+  has(user: string): boolean {
+    return [...this.#entries.values()].some(({ tenant }) => tenant.user?.name === user);
+  }
+
   get clients(): readonly string[] {
     return [...this.#entries.values()].flatMap(({ tenant }) => (tenant.byHand ? [] : [tenant.client]));
   }
@@ -97,7 +101,8 @@ export class Tenancy {
       const status = leases.get(id);
       if (!status) return [];
       const { connection, client, byHand } = tenant;
-      return [{ kind: byHand ? "by hand" : "channel", client, connection, since, status } as const];
+      const user = tenant.user?.name;
+      return [{ kind: byHand ? "by hand" : "channel", user, client, connection, since, status } as const];
     });
   }
 }

@@ -68,7 +68,8 @@ function launchEvent(model: MachineModel, event: LaunchEvent, policy: LifecycleP
       if (state.kind === "stopping" && state.ordering) {
         return settle({ ...model, state: afterFailure(model, state.error, event.at) }, event.at);
       }
-      if (state.kind !== "booting" && state.kind !== "launching") return same(model);
+      if (state.kind !== "booting" && state.kind !== "launching" && state.kind !== "preparing")
+        return same(model);
       const next = settle({ ...model, state: { kind: "absent" } }, event.at);
       return { ...next, effects: [{ type: "abort", launch }, ...next.effects] };
     }

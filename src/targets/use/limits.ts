@@ -1,5 +1,6 @@
 import { LazysshError } from "../../util/errors.ts";
 import type { MachineContext } from "../context.ts";
+import type { TenantUser } from "../lease.ts";
 import { endOfDay } from "./meter.ts";
 
 /** Which limits of a target a person has lifted. */
@@ -16,17 +17,17 @@ export class Lifted {
 }
 
 /** Milliseconds that the budget still allows today; undefined without one. */
-export function budgetLeft({ target, meter, lifted, clock }: MachineContext): number | undefined {
+export function budgetLeft({ target, family, meter, lifted, clock }: MachineContext): number | undefined {
   const now = clock.now();
   if (target.budgetMsPerDay === undefined || lifted.until > now) return undefined;
-  return target.budgetMsPerDay - meter.usedToday(target.name, now);
+  return target.budgetMsPerDay - meter.usedToday(family, now);
 }
 
-export function overBudget({ target }: MachineContext): LazysshError {
+export function overBudget({ target, family }: MachineContext): LazysshError {
   const hours = Number(((target.budgetMsPerDay ?? 0) / 3_600_000).toPrecision(3));
   return new LazysshError(
     "BUDGET_REACHED",
-    `${target.name}: its budget of ${hours} hours a day is used up until midnight UTC; ` +
+    `${target.name}: ${family === target.name ? "its budget" : `the budget of all of ${family},`} of ${hours} hours a day is used up until midnight UTC; ` +
       `"lazyssh start ${target.name} --lift" on the jump host lifts it for today`,
   );
 }
@@ -51,11 +52,33 @@ export function assertWithinLimits(
   if (lifted.until > clock.now()) return;
   const { maxMachines: most } = target;
   if (most !== undefined && exist.ofTarget >= most) {
-    refuse("max_machines", tooMany(target.name, most, "this target"));
+    refuse(
+      "max_machines",
+      tooMany(target.name, most, context.family === target.name ? "this target" : context.family),
+    );
   }
   if (mostOfAll !== undefined && exist.ofAll >= mostOfAll) {
     refuse("max_machines", tooMany(target.name, mostOfAll, "all targets together"));
   }
+}
+
+/**
+ * @param used Machines that the user has leases of, without the one that is wanted.
+ * @throws LazysshError `LIMIT_REACHED` when the user may not have another one.
+ */
+export function assertUserMay(
+  { target, events }: MachineContext,
+  user: TenantUser | undefined,
+  used: readonly string[],
+): void {
+  const most = user?.maxMachines;
+  if (most === undefined || used.length < most) return;
+  const machines = used.length === 1 ? "1 machine" : `${used.length} machines`;
+  const reason =
+    `${target.name}: ${user?.name} uses ${machines} already (${used.join(", ")}), and max_machines of the user ` +
+    "allows no more: leave one of them first";
+  events.emit({ type: "limit.reached", target: target.name, limit: "max_machines", reason });
+  throw new LazysshError("LIMIT_REACHED", reason);
 }
 
 function tooMany(name: string, most: number, of: string): LazysshError {

@@ -1,18 +1,28 @@
-import type { ServerStatus, TargetReport } from "../control/index.ts";
-import type { LeaseStatusLine, MachineStatus } from "../targets/index.ts";
+import type { LeaseStatusLine, MachineStatus } from "../targets/by-hand.ts";
 import { dollars, machineCost, roughly, volumePrice } from "./quantities.ts";
+import type { ServerStatus, TargetReport } from "./status.ts";
+import { whoText } from "./who.ts";
 
 /** What `lazyssh status` shows to people. */
 export function renderStatus({ server, targets }: ServerStatus, now: number): string {
   const width = Math.max(...targets.map(({ name }) => name.length), 0);
   const priced = targets.some(({ volumes }) => volumes?.some((volume) => volumePrice(volume) !== undefined));
   return [
-    `lazyssh ${server.version}, process ${server.pid}, for ${roughly(now - server.since)}, listens on ${server.listen}`,
-    `config ${server.config}, state directory ${server.stateDir}`,
+    ...renderServer(server, now),
     ...targets.flatMap((target) => ["", ...renderTarget(target, width, now)]),
     ...(priced ? ["", "Prices of volumes are what AWS lists for us-east-1."] : []),
     "",
   ].join("\n");
+}
+
+function renderServer({ version, since, place }: ServerStatus["server"], now: number): string[] {
+  const age = roughly(now - since);
+  if (!place) return [`lazyssh ${version}, for ${age}`];
+  const { pid, listen, config, stateDir } = place;
+  return [
+    `lazyssh ${version}, process ${pid}, for ${age}, listens on ${listen}`,
+    `config ${config}, state directory ${stateDir}`,
+  ];
 }
 
 function renderTarget(target: TargetReport, width: number, now: number): string[] {
@@ -22,16 +32,20 @@ function renderTarget(target: TargetReport, width: number, now: number): string[
   const machines =
     target.machines.length === 0
       ? [row("machine", "none")]
-      : target.machines.flatMap((machine) => renderMachine(machine, target.hourlyPrice, now));
+      : target.machines.flatMap((machine) => renderMachine(machine, target, now));
   return [title, ...machines, ...renderVolumes(target), row("today", today(target))];
 }
 
-function renderMachine(machine: MachineStatus, hourlyPrice: number | undefined, now: number): string[] {
+function renderMachine(
+  machine: MachineStatus,
+  { name, hourlyPrice }: Pick<TargetReport, "name" | "hourlyPrice">,
+  now: number,
+): string[] {
   const { state, since, startedAt, host, unfit, waitingFor } = machine;
   const age = startedAt === undefined ? undefined : now - startedAt;
   const cost = age === undefined ? undefined : machineCost(age, hourlyPrice);
   const facts = [
-    `${machine.machine ?? "no id yet"}  ${state} for ${roughly(now - since)}`,
+    `${machine.target === name ? "" : `${machine.target}: `}${machine.machine ?? "no id yet"}  ${state} for ${roughly(now - since)}`,
     host === undefined ? "" : `at ${host}`,
     age === undefined ? "" : `ordered ${roughly(age)} ago`,
     cost === undefined ? "" : `${dollars(cost)} so far`,
@@ -55,12 +69,13 @@ function renderLeases(leases: readonly LeaseStatusLine[], now: number): string[]
     const [first] = group as [LeaseStatusLine];
     const time = roughly(now - Math.min(...group.map(({ since }) => since)));
     const channels = group.length === 1 ? "" : `, ${group.length} channels`;
+    const who = whoText(first);
     if (first.kind === "by hand")
-      return row("", `${first.status === "held" ? "kept" : "started"} by hand for ${time}`);
-    return row(
-      "",
-      `${first.status === "held" ? "used" : "awaited"} by ${first.client} for ${time}${channels}`,
-    );
+      return row(
+        "",
+        `${first.status === "held" ? "kept" : "started"} by hand${who && `, by ${who},`} for ${time}`,
+      );
+    return row("", `${first.status === "held" ? "used" : "awaited"} by ${who} for ${time}${channels}`);
   });
 }
 

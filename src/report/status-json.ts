@@ -1,6 +1,6 @@
-import type { ServerStatus, TargetReport } from "../control/index.ts";
-import type { MachineStatus } from "../targets/index.ts";
+import type { MachineStatus } from "../targets/by-hand.ts";
 import { machineCost, volumePrice } from "./quantities.ts";
+import type { ServerStatus, TargetReport } from "./status.ts";
 
 /** What `lazyssh status --json` prints; docs/operation.md describes it. Keys are only ever added. */
 export function statusToJson({ server, targets }: ServerStatus, now: number) {
@@ -9,11 +9,11 @@ export function statusToJson({ server, targets }: ServerStatus, now: number) {
     at: time(now),
     server: {
       version: server.version,
-      pid: server.pid,
+      pid: server.place?.pid ?? null,
       since: time(server.since),
-      listen: server.listen,
-      config: server.config,
-      state_dir: server.stateDir,
+      listen: server.place?.listen ?? null,
+      config: server.place?.config ?? null,
+      state_dir: server.place?.stateDir ?? null,
     },
     targets: targets.map((target) => targetToJson(target, now)),
   };
@@ -48,6 +48,7 @@ function targetToJson(target: TargetReport, now: number) {
 function machineToJson(machine: MachineStatus, hourlyPrice: number | undefined, now: number) {
   const { startedAt } = machine;
   return {
+    target: machine.target,
     state: machine.state,
     since: time(machine.since),
     machine: machine.machine ?? null,
@@ -57,8 +58,9 @@ function machineToJson(machine: MachineStatus, hourlyPrice: number | undefined, 
     about_usd: startedAt === undefined ? null : cents(machineCost(now - startedAt, hourlyPrice)),
     waiting_for: machine.waitingFor ?? null,
     unfit: machine.unfit ?? null,
-    leases: machine.leases.map(({ kind, client, connection, since, status }) => ({
+    leases: machine.leases.map(({ kind, user, client, connection, since, status }) => ({
       kind: kind === "by hand" ? "by_hand" : kind,
+      user: user ?? null,
       client: client || null,
       connection: connection || null,
       since: time(since),

@@ -1,0 +1,38 @@
+/** What clients may send before targets have taken it, for a number of channels together. */
+export interface WindowBudget {
+  /** Whether one more channel can have a window. */
+  readonly exhausted: boolean;
+  /** Bytes that a new channel's window may have, at most `most`. */
+  take(most: number): number;
+  /** Of a channel that is closed. */
+  give(bytes: number): void;
+}
+
+/** Two packets: less would have a client wait after each. */
+const LEAST = 64 * 1024;
+
+/** Of what is left, so that the first channels have all they want, and the last ones something. */
+const SHARE = 8;
+
+/**
+ * @param total Bytes. Windows that were granted when it was used up come on top, each of the least size.
+ * @param whole What this one is a part of.
+ */
+export function createWindowBudget(total: number, whole?: WindowBudget): WindowBudget {
+  let left = total;
+  return {
+    get exhausted() {
+      return left <= 0 || (whole?.exhausted ?? false);
+    },
+    take(most) {
+      const share = Math.max(LEAST, Math.floor(left / SHARE));
+      const granted = whole ? whole.take(Math.min(most, share)) : Math.min(most, share);
+      left -= granted;
+      return granted;
+    },
+    give(bytes) {
+      left += bytes;
+      whole?.give(bytes);
+    },
+  };
+}

@@ -1,0 +1,122 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { setPriority } from "node:os";
+import { fileURLToPath } from "node:url";
+import { describe, expect, test } from "vitest";
+import { systemClock } from "../../src/util/clock.ts";
+import { type JumpHost, startJumpHost } from "../harness/jump-host.ts";
+import { MIB, resourcesOf } from "../harness/resources.ts";
+import { ssh } from "../harness/ssh.ts";
+import { echo, type TcpTarget, tcpTarget } from "../harness/tcp.ts";
+import { eventually } from "../harness/world.ts";
+
+const CI = process.env.CI === "true";
+const FLOOD_MS = CI ? 60_000 : 15_000;
+/** How long a client may take to get in. */
+const PROMISED_MS = 2_000;
+const FLOOD = fileURLToPath(new URL("../fixtures/flood.mjs", import.meta.url));
+
+interface Flood {
+  readonly attempts: number;
+  readonly connected: number;
+  readonly dropped: number;
+  /** Connections that were open at once, as the attacker sees them. */
+  readonly most: number;
+}
+
+/** 5,000 connections that say nothing, 200 at a time reconnecting, while `meanwhile` goes on. */
+async function flood(
+  port: number,
+  addresses: readonly string[],
+  meanwhile: () => Promise<void>,
+): Promise<Flood> {
+  const child: ChildProcess = spawn(process.execPath, [FLOOD, String(port), "5000", "200", ...addresses], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  let out = "";
+  child.stdout?.on("data", (chunk: Buffer) => {
+    out += chunk.toString();
+  });
+  // An attacker elsewhere would not take the processor away from those here.
+  if (child.pid !== undefined) setPriority(child.pid, 19);
+  try {
+    await eventually("the flood to begin", () => out.startsWith("ready\n"));
+    await meanwhile();
+  } finally {
+    const ended = once(child, "close");
+    child.kill("SIGTERM");
+    await ended;
+  }
+  return JSON.parse(out.slice("ready\n".length)) as Flood;
+}
+
+/** Milliseconds from the start of `ssh` to the end of a short talk with the target. */
+async function getIn(config: string, target: TcpTarget): Promise<number> {
+  const started = performance.now();
+  const { stdout, stderr } = await ssh(["-F", config, "-W", `archiver:${target.port}`, "lazyssh"], {
+    input: "hello",
+  });
+  expect(stdout.toString(), stderr).toBe("hello");
+  return performance.now() - started;
+}
+
+const median = (numbers: readonly number[]): number =>
+  [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? Number.NaN;
+
+const sshConfig = (jump: JumpHost): Promise<string> =>
+  jump.folder.config({
+    lazyssh: { HostName: "127.0.0.1", Port: jump.port, User: "jump", IdentityFile: jump.clientKey.path },
+  });
+
+describe("while 5,000 connections that say nothing come 200 at a time, again and again", () => {
+  test.each([
+    ["from other addresses", Array.from({ length: 50 }, (_, n) => `127.0.0.${n + 2}`)],
+    ["from the client's own address", ["127.0.0.1"]],
+  ])(
+    "%s, an authorised client gets in within 2 s, and nothing is left of them afterwards",
+    async (from, addresses) => {
+      await using jump = await startJumpHost();
+      await using target = await tcpTarget(echo);
+      const config = await sshConfig(jump);
+      const calm: number[] = [];
+      for (let n = 0; n < 5; n++) calm.push(await getIn(config, target));
+      const cold = resourcesOf(jump.program);
+      // Node's heap grows to the size of what it has to do, and stays there: what comes on top of that would be a leak.
+      await flood(jump.port, addresses, () => systemClock.sleep(10_000));
+      await eventually("the files to be closed", () => resourcesOf(jump.program).files <= cold.files, 30_000);
+      const base = resourcesOf(jump.program);
+
+      const times: number[] = [];
+      const done = await flood(jump.port, addresses, async () => {
+        const until = Date.now() + FLOOD_MS;
+        while (Date.now() < until) {
+          times.push(await getIn(config, target));
+          await systemClock.sleep(250);
+        }
+      });
+      await eventually("the files to be closed", () => resourcesOf(jump.program).files <= base.files, 30_000);
+      const after = resourcesOf(jump.program);
+      const report = {
+        connections: done.connected,
+        dropped: done.dropped,
+        logins: times.length,
+        calmMs: Math.round(median(calm)),
+        medianMs: Math.round(median(times)),
+        worstMs: Math.round(Math.max(...times)),
+        rssMiB: [cold, base, after].map(({ rss }) => Math.round(rss / MIB)),
+      };
+      console.info(`flood ${from}: ${JSON.stringify(report)}`);
+      expect(done.dropped).toBeGreaterThan(2_000);
+      expect(times.length).toBeGreaterThan(4);
+      // Where others are at work on the machine, as none should be in CI, `ssh` itself takes its time.
+      const allowance = CI ? 0 : 10 * median(calm);
+      expect(Math.max(...times)).toBeLessThan(PROMISED_MS + allowance);
+      expect(after.rss - base.rss).toBeLessThan(16 * MIB);
+      expect(after.rss - cold.rss).toBeLessThan(64 * MIB);
+      // What is logged does not grow with their number.
+      expect(jump.program.log.filter(({ msg }) => msg === "connections.refused").length).toBeLessThan(5);
+      expect(jump.program.log.length).toBeLessThan(100 + 10 * (times.length + calm.length));
+    },
+    FLOOD_MS + 120_000,
+  );
+});

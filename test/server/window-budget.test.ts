@@ -1,0 +1,41 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { createWindowBudget } from "../../src/server/window-budget.ts";
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+
+test("the first channels get all they want, the last ones the least, and a bound holds for all", () => {
+  const budget = createWindowBudget(32 * MIB);
+  const windows = Array.from({ length: 256 }, () => budget.take(2 * MIB));
+  expect(windows.slice(0, 8)).toEqual(Array(8).fill(2 * MIB));
+  expect(windows.at(-1)).toBe(64 * KIB);
+  expect(windows.reduce((sum, window) => sum + window)).toBeLessThan(48 * MIB);
+});
+
+test("a part gets no more than the whole has, and what is given back can be had again", () => {
+  const whole = createWindowBudget(MIB);
+  const part = createWindowBudget(32 * MIB, whole);
+  expect(part.take(2 * MIB)).toBe(128 * KIB);
+  while (!whole.exhausted) whole.take(2 * MIB);
+  expect(part.exhausted).toBe(true);
+  expect(part.take(2 * MIB)).toBe(64 * KIB);
+  part.give(192 * KIB);
+  expect(part.exhausted).toBe(false);
+});
+
+test("nothing is lost, whatever is taken and given back", () => {
+  fc.assert(
+    fc.property(fc.array(fc.boolean(), { maxLength: 200 }), (steps) => {
+      const whole = createWindowBudget(8 * MIB);
+      const part = createWindowBudget(4 * MIB, whole);
+      const held: number[] = [];
+      for (const take of steps) {
+        if (take) held.push(part.take(2 * MIB));
+        else part.give(held.pop() ?? 0);
+      }
+      for (const window of held) part.give(window);
+      expect([part.take(64 * MIB), whole.take(64 * MIB)]).toEqual([512 * KIB, (7.5 * MIB) / 8]);
+    }),
+  );
+});
