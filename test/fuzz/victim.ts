@@ -30,8 +30,8 @@ export interface Usage {
 }
 
 /** For a good client among bad ones, on a machine that does much else. */
-const SERVED_MS = 10_000;
-const SETTLED_MS = 30_000;
+const SERVED_MS = 20_000;
+const SETTLED_MS = 60_000;
 
 /** What the front door may say of clients like these. */
 const FORESEEN: readonly string[] = ["connections.refused", "source.refused"];
