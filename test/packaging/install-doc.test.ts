@@ -52,7 +52,7 @@ describe("docs/install.md", () => {
       version,
       version,
     ]);
-    for (const [, link = ""] of page.matchAll(/\]\(([^)#]+)\)/g)) {
+    for (const [, link = ""] of page.matchAll(/\]\((?!https?:)([^)#]+)\)/g)) {
       expect(readFileSync(join(root, "docs", link), "utf8")).not.toBe("");
     }
   });
