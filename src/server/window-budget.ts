@@ -12,7 +12,7 @@ export interface WindowBudget {
 const LEAST = 64 * 1024;
 
 /** Of what is left, so that the first channels have all they want, and the last ones something. */
-const SHARE = 8;
+const SHARE = 3;
 
 /**
  * @param total Bytes. Windows that were granted when it was used up come on top, each of the least size.
