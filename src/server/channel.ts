@@ -28,6 +28,8 @@ export interface ChannelOptions {
   readonly client: ClientSide;
   /** Bytes the client may send before the target has taken them. */
   readonly window: number;
+  /** The window is to grow by so many bytes; answers by how many it may. */
+  readonly grow: (by: number) => number;
   readonly route: Route;
   readonly host: ChannelHost;
   readonly clock: Clock;
@@ -89,12 +91,12 @@ export function passOn(type: number, channel: Channel, fields: Reader): boolean 
 
 /** Confirms a `direct-tcpip` channel to the client, and begins. It holds the lease of its machine. */
 export function openChannel(options: ChannelOptions): Channel {
-  const { id, client, window, route, host, clock, lingerMs, onEnd } = options;
+  const { id, client, window, grow, route, host, clock, lingerMs, onEnd } = options;
   const { wire } = host;
   const { lease, socket } = route;
   /** What we may still send. */
   let sendWindow = client.window;
-  const receive = createReceiveWindow(window);
+  const receive = createReceiveWindow(window, grow);
   let clientEof = false;
   let closedByClient = false;
   let ended = false;

@@ -10,6 +10,7 @@ import { MSG, message, OPEN_FAILURE, ProtocolError, Reader } from "./protocol.ts
 import { printable, type Refusal, refusal, refusalOf } from "./refusal.ts";
 import { type Destination, openRoute } from "./route.ts";
 import { beginSession, sessionRefusal } from "./session/begin.ts";
+import { FIRST_WINDOW } from "./window.ts";
 import { createWindowBudget } from "./window-budget.ts";
 import type { Wire } from "./wire.ts";
 
@@ -118,11 +119,16 @@ export function createChannels(options: ChannelsOptions): Channels {
       const since = clock.now();
       events.emit({ type: "channel.open", ...subject });
       sums.opened += 1;
-      window = windows.take(limits.window);
+      window = windows.take(Math.min(FIRST_WINDOW, limits.window));
       const channel = openChannel({
         id,
         client,
         window,
+        grow(by) {
+          const more = windows.more(Math.min(by, limits.window - window));
+          window += more;
+          return more;
+        },
         route,
         host,
         clock,
@@ -171,7 +177,7 @@ export function createChannels(options: ChannelsOptions): Channels {
     }
     const id = freeId();
     const onEnd = (channel: Channel) => closed(id, channel);
-    const channel = beginSession({ ...options, id, client, window: limits.window, host, onEnd });
+    const channel = beginSession({ ...options, id, client, window: FIRST_WINDOW, host, onEnd });
     slots.set(id, { state: "open", channel });
   };
 

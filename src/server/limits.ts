@@ -19,8 +19,8 @@ export interface Limits {
   /** Channels of one connection, opening and closing ones included. Default 256. */
   readonly channels: number;
   /**
-   * Bytes a client may send on a channel before its target has taken them. Default 8 MiB: enough for
-   * 80 MB/s over 100 ms, and more would have OpenSSH's client burn its CPU. Channels of a connection that has many get less, see window-budget.ts.
+   * Bytes a client may send on a channel before its target has taken them, once its window has grown. Default 8 MiB: enough for
+   * 80 MB/s over 100 ms, and more would have OpenSSH's client burn its CPU. Where there are many channels it is less, see window-budget.ts.
    */
   readonly window: number;
   /** After so long without a sign of life the client is asked for one. Default 15 s. */

@@ -4,6 +4,8 @@ export interface WindowBudget {
   readonly exhausted: boolean;
   /** Bytes that a new channel's window may have, at most `most`. */
   take(most: number): number;
+  /** Bytes by which a window may grow, at most `most`; 0 when they are needed for others. */
+  more(most: number): number;
   /** Of a channel that is closed. */
   give(bytes: number): void;
 }
@@ -27,6 +29,13 @@ export function createWindowBudget(total: number, whole?: WindowBudget): WindowB
     take(most) {
       const share = Math.max(LEAST, Math.floor(left / SHARE));
       const granted = whole ? whole.take(Math.min(most, share)) : Math.min(most, share);
+      left -= granted;
+      return granted;
+    },
+    more(most) {
+      const share = Math.min(most, Math.floor(left / SHARE));
+      if (share < LEAST) return 0;
+      const granted = whole ? whole.more(share) : share;
       left -= granted;
       return granted;
     },

@@ -3,6 +3,9 @@ import { ProtocolError } from "./protocol.ts";
 /** Most bytes of data in one packet, either way: what OpenSSH uses, and every client can take (RFC 4253 §6.1). */
 export const PACKET = 32 * 1024;
 
+/** What a window begins with: enough for a local network, and not much to promise to those who may never send anything. */
+export const FIRST_WINDOW = 256 * 1024;
+
 /** RFC 4254 §5.2: a window never exceeds this. */
 const LARGEST_WINDOW = 2 ** 32 - 1;
 
@@ -14,10 +17,18 @@ export interface ReceiveWindow {
   taken(length: number): number;
 }
 
-/** @param size Bytes that the client may send before any are taken. */
-export function createReceiveWindow(size: number): ReceiveWindow {
-  let left = size;
+/**
+ * A window that grows as long as the client fills it and the target empties it: over a distance, what is under way has to be more.
+ *
+ * @param first Bytes that the client may send before any are taken.
+ * @param grow Asked for so many more; answers how many there are.
+ */
+export function createReceiveWindow(first: number, grow: (by: number) => number = () => 0): ReceiveWindow {
+  let size = first;
+  let left = first;
   let taken = 0;
+  /** Taken since it has grown. */
+  let passed = 0;
   return {
     spend(length) {
       if (length > left) throw new ProtocolError("the client sent more than its window");
@@ -26,9 +37,16 @@ export function createReceiveWindow(size: number): ReceiveWindow {
     },
     taken(length) {
       taken += length;
+      passed += length;
       // Often enough that the client never waits, seldom enough that it costs nothing.
       if (taken < size / 8) return 0;
-      const grant = taken;
+      let grant = taken;
+      if (passed >= size) {
+        const more = grow(size);
+        size += more;
+        grant += more;
+        passed = 0;
+      }
       left += grant;
       taken = 0;
       return grant;

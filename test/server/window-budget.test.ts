@@ -14,6 +14,19 @@ test("the first channels get all they want, the last ones the least, and a bound
   expect(windows.reduce((sum, window) => sum + window)).toBeLessThan(40 * MIB);
 });
 
+test("what is left over is for those whose windows grow, but the last of it is not", () => {
+  const whole = createWindowBudget(64 * MIB);
+  const part = createWindowBudget(24 * MIB, whole);
+  const first = part.take(256 * KIB);
+  expect(first).toBe(256 * KIB);
+  expect(part.more(512 * KIB)).toBe(512 * KIB);
+  expect(part.more(16 * MIB)).toBe(Math.floor((24 * MIB - 768 * KIB) / 3));
+  while (part.more(MIB) > 0);
+  expect(part.exhausted).toBe(false);
+  expect(part.take(256 * KIB)).toBe(64 * KIB);
+  expect(whole.more(64 * MIB)).toBeGreaterThan(12 * MIB);
+});
+
 test("a part gets no more than the whole has, and what is given back can be had again", () => {
   const whole = createWindowBudget(MIB);
   const part = createWindowBudget(32 * MIB, whole);
