@@ -25,8 +25,8 @@ export interface Tunnel {
   readonly bytesDown: number;
   /** Takes a view of `data`, which is needed until `flush` returns. */
   fromClient(data: Buffer): void;
-  /** Writes what came from the client since the last time. Whether the views are needed for longer. */
-  flush(): boolean;
+  /** Writes what came from the client since the last time. `hold` is asked when the views are needed for longer: see Upload. */
+  flush(hold: () => () => void): void;
   /** The client will send no more; what it sent is still delivered. */
   eofFromClient(): void;
   /** There may be room again. */
@@ -143,7 +143,7 @@ export function createTunnel({ socket, client, clock, lingerMs }: TunnelOptions)
       if (gone || socket.writeFailure) client.taken(data.length);
       else upload.write(data);
     },
-    flush: () => upload.flush(),
+    flush: (hold) => upload.flush(hold),
     eofFromClient: () => upload.end(),
     resume() {
       if (over || pending.length === 0) return;

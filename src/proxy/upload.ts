@@ -6,8 +6,8 @@ const BLOCK = 64 * 1024;
 export interface Upload {
   /** Takes a view of `data` until `flush`, or a copy while something is being written. */
   write(data: Buffer): void;
-  /** Writes what was taken as views. Whether they are still needed: the target has not taken them at once. */
-  flush(): boolean;
+  /** Writes what was taken as views. `hold` is asked when they are needed for longer, and what it answers is called when they are not. */
+  flush(hold: () => () => void): void;
   /** No more will come: the target's reading side ends once all is written. */
   end(): void;
 }
@@ -28,11 +28,16 @@ export function createUpload(socket: TargetSocket, onTaken: (bytes: number) => v
   let block = Buffer.alloc(0);
   let used = 0;
 
+  /** Of the views that are being written. */
+  let release: (() => void) | undefined;
+
   const start = (pieces: readonly Buffer[]): void => {
     writing = true;
     const bytes = pieces.reduce((sum, piece) => sum + piece.length, 0);
     const done = (): void => {
       writing = false;
+      release?.();
+      release = undefined;
       onTaken(bytes);
       next();
     };
@@ -69,13 +74,13 @@ export function createUpload(socket: TargetSocket, onTaken: (bytes: number) => v
     }
   };
 
-  const flush = (): boolean => {
-    if (fresh.length === 0) return false;
+  const flush = (hold: () => () => void): void => {
+    if (fresh.length === 0) return;
     const pieces = fresh;
     fresh = [];
     start(pieces);
     // What the system has taken at once is not counted any more, though `done` is yet to come.
-    return socket.writableLength > 0;
+    if (socket.writableLength > 0) release = hold();
   };
 
   return {

@@ -1,6 +1,7 @@
 import { type ClientEnd, createTunnel, type Tunnel } from "../proxy/tunnel.ts";
 import type { Clock } from "../util/clock.ts";
 import { messageOf } from "../util/errors.ts";
+import type { Release } from "./inlet.ts";
 import { MSG, message, ProtocolError, type Reader } from "./protocol.ts";
 import type { Route } from "./route.ts";
 import { createReceiveWindow, PACKET, widened } from "./window.ts";
@@ -49,8 +50,8 @@ interface ChannelEnd {
 export interface Channel {
   /** Takes a view that is good until `flush` returns. @throws ProtocolError when the client sends more than it may. */
   data(data: Buffer): void;
-  /** Writes it. Whether the views are still needed. */
-  flush(): boolean;
+  /** Writes it. `hold` is asked when the views are needed for longer. */
+  flush(hold: () => Release): void;
   /** Extended data means nothing here; it counts against the window and is dropped. */
   extendedData(length: number): void;
   eof(): void;
@@ -148,7 +149,7 @@ export function openChannel(options: ChannelOptions): Channel {
       spend(data.length);
       if (data.length > 0) tunnel.fromClient(data);
     },
-    flush: () => tunnel.flush(),
+    flush: (hold) => tunnel.flush(hold),
     extendedData(length) {
       if (ended) return;
       spend(length);

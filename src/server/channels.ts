@@ -6,6 +6,7 @@ import { LazysshError } from "../util/errors.ts";
 import { type Admission, objectionToChannel, objectionToTunnel } from "./admission.ts";
 import { type Channel, type ChannelHost, type ClientSide, openChannel, passOn } from "./channel.ts";
 import { whoIs } from "./identity.ts";
+import type { Release } from "./inlet.ts";
 import { MSG, message, OPEN_FAILURE, ProtocolError, Reader } from "./protocol.ts";
 import { printable, type Refusal, refusal, refusalOf } from "./refusal.ts";
 import { type Destination, openRoute } from "./route.ts";
@@ -39,8 +40,8 @@ export interface Channels {
   refuseSessions(): void;
   /** A message about channels. @throws ProtocolError */
   message(payload: Buffer): void;
-  /** Writes what came since the last time. Whether views of it are still needed afterwards. */
-  flush(): boolean;
+  /** Writes what came since the last time. `hold` is asked when views of it are needed afterwards. */
+  flush(hold: () => Release): void;
   /** Data may flow again: those that waited go on, in turn. */
   resume(): void;
   /** The client has gone: everything is dropped and every machine given back. */
@@ -248,11 +249,9 @@ export function createChannels(options: ChannelsOptions): Channels {
       }
     },
 
-    flush() {
-      let kept = false;
-      for (const channel of fresh) kept = channel.flush() || kept;
+    flush(hold) {
+      for (const channel of fresh) channel.flush(hold);
       fresh.clear();
-      return kept;
     },
 
     resume() {

@@ -15,7 +15,7 @@ import { PROGRESS, type Progress } from "./gate.ts";
 import { createHostKeyRotation } from "./host-key-rotation.ts";
 import type { HostKeys } from "./host-keys.ts";
 import { type Identity, whoIs } from "./identity.ts";
-import { readInto } from "./inlet.ts";
+import { type Release, readInto } from "./inlet.ts";
 import type { Limits } from "./limits.ts";
 import type { Comer } from "./lobby.ts";
 import { createLogin } from "./login.ts";
@@ -234,12 +234,12 @@ export function serveConnection(options: ConnectionOptions): Connection {
     return excess({ loggedIn: identity !== undefined, exchanges, seconds, received, sent });
   }
 
-  function onBytes(chunk: Buffer): boolean {
+  function onBytes(chunk: Buffer, hold: () => Release): boolean {
     pulse.heard();
-    const keptByWire = wire.receive(chunk);
-    const keptByChannels = channels?.flush() ?? false;
+    const kept = wire.receive(chunk);
+    channels?.flush(hold);
     if (progress === PROGRESS.SILENT && wire.identified) comeFurther(PROGRESS.IDENTIFIED);
-    if (ended !== undefined) return keptByChannels;
+    if (ended !== undefined) return kept;
     const tooMuch = whatIsTooMuch();
     if (tooMuch === undefined) {
       outlet.holdBackReader();
@@ -247,7 +247,7 @@ export function serveConnection(options: ConnectionOptions): Connection {
       offence = "broke_protocol";
       end(DISCONNECT.PROTOCOL_ERROR, tooMuch);
     }
-    return keptByWire || keptByChannels;
+    return kept;
   }
 
   socket.on("error", (error) => finish(`the connection broke (${error.message})`));
@@ -274,7 +274,7 @@ export function serveConnection(options: ConnectionOptions): Connection {
   events.emit({ type: "connection.open", connection, client });
 
   return {
-    receive: onBytes,
+    receive: (first) => void onBytes(first, () => () => undefined),
     source: options.source,
     get progress() {
       return progress;

@@ -6,8 +6,23 @@ const LARGE = 256 * 1024;
 /** Reads of less than `SMALL` in a row after which the large buffer is given up. */
 const QUIET = 64;
 
-/** What was read: a view of a buffer that is read into again, so it is gone when this returns. True: it is kept for longer. */
-export type ReadHandler = (chunk: Buffer) => boolean;
+/** Called once, when views of what was read are of no use any more. */
+export type Release = () => void;
+
+/**
+ * Takes what was read: a view of a buffer that is read into again when this returns, unless `hold` was called; then when all that it
+ * answered have been called. True: views are kept for good.
+ */
+export type ReadHandler = (chunk: Buffer, hold: () => Release) => boolean;
+
+interface Block {
+  readonly bytes: Buffer;
+  holds: number;
+  lost: boolean;
+}
+
+/** Large blocks that are kept for the next time: one is being written while another is read into. */
+const MOST_SPARE = 2;
 
 /**
  * Reads a connection into buffers of its own, instead of one of 64 KiB for each read, which the garbage collector
@@ -19,10 +34,26 @@ export type ReadHandler = (chunk: Buffer) => boolean;
  * @returns The same connection, reading.
  */
 export function readInto(accepted: Socket, onRead: ReadHandler): Socket {
-  let buffer = Buffer.allocUnsafeSlow(SMALL);
-  let kept = false;
-  let quiet = 0;
   let size = SMALL;
+  let block = newBlock(size);
+  let spare: Block[] = [];
+  let quiet = 0;
+
+  const next = (): Block => {
+    if (block.holds === 0 && !block.lost && block.bytes.length === size) return block;
+    if (size === SMALL) spare = [];
+    return spare.pop() ?? newBlock(size);
+  };
+
+  const hold = (): Release => {
+    const held = block;
+    held.holds += 1;
+    return () => {
+      held.holds -= 1;
+      if (held.holds > 0 || held === block || held.lost || held.bytes.length !== size) return;
+      if (size === LARGE && spare.length < MOST_SPARE) spare.push(held);
+    };
+  };
 
   const options: SocketConstructorOpts & Pick<TcpNetConnectOpts, "onread"> & Internal = {
     handle: handleOf(accepted),
@@ -30,16 +61,14 @@ export function readInto(accepted: Socket, onRead: ReadHandler): Socket {
     onread: {
       // Asked for after each read.
       buffer() {
-        if (!kept && buffer.length === size) return buffer;
-        kept = false;
-        buffer = Buffer.allocUnsafeSlow(size);
-        return buffer;
+        block = next();
+        return block.bytes;
       },
       callback(length, read) {
         quiet = length < SMALL ? quiet + 1 : 0;
-        if (length === buffer.length) size = LARGE;
+        if (length === block.bytes.length) size = LARGE;
         else if (quiet > QUIET) size = SMALL;
-        kept = onRead(read.subarray(0, length) as Buffer);
+        if (onRead(read.subarray(0, length) as Buffer, hold)) block.lost = true;
         return true;
       },
     },
@@ -47,6 +76,10 @@ export function readInto(accepted: Socket, onRead: ReadHandler): Socket {
   const socket = new Socket(options);
   socket.on("close", () => accepted.destroy());
   return socket;
+}
+
+function newBlock(size: number): Block {
+  return { bytes: Buffer.allocUnsafeSlow(size), holds: 0, lost: false };
 }
 
 /** What Node's own servers pass to their sockets. */

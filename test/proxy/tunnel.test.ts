@@ -94,7 +94,7 @@ test("many small pieces arrive in order, and are all reported as taken", async (
   for (let at = 0; at < sent.length; ) {
     const piece = 1 + (at % 977);
     pair.tunnel.fromClient(sent.subarray(at, at + piece));
-    pair.tunnel.flush();
+    pair.tunnel.flush(() => () => undefined);
     at += piece;
   }
   await poll("all taken", () => end.takenBytes === sent.length);
@@ -108,7 +108,7 @@ test("a stuck target takes no more than the system's buffers hold", async () => 
   const block = Buffer.alloc(64 * 1024);
   for (let n = 0; n < 512; n++) {
     pair.tunnel.fromClient(block);
-    pair.tunnel.flush();
+    pair.tunnel.flush(() => () => undefined);
   }
   await systemClock.sleep(200);
   expect(end.takenBytes).toBeLessThan(512 * block.length);
@@ -132,7 +132,7 @@ test("a client that leaves after its last byte has it delivered, even to a targe
   });
   const sent = randomBytes(3_000_000);
   pair.tunnel.fromClient(sent);
-  pair.tunnel.flush();
+  pair.tunnel.flush(() => () => undefined);
   pair.tunnel.leave();
   await poll("all delivered", () => Buffer.concat(received).length === sent.length);
   expect(Buffer.concat(received).equals(sent)).toBe(true);
@@ -149,7 +149,7 @@ test("an answer sent before the target broke off is delivered, though writing to
   await poll("target gone", () => pair.target.sockets.size === 0);
   await systemClock.sleep(200);
   for (let n = 0; n < 10; n++) pair.tunnel.fromClient(Buffer.alloc(10_000));
-  pair.tunnel.flush();
+  pair.tunnel.flush(() => () => undefined);
   await poll("uploads swallowed", () => end.takenBytes === 100_000);
   expect(end.reason).toBeUndefined();
   while (end.reason === undefined && pair.tunnel.bytesDown < answer.length) {
@@ -165,7 +165,7 @@ test("nothing is heard of a tunnel that was destroyed", async () => {
   const end = client();
   await using pair = await joined(end, (socket) => socket.resume());
   pair.tunnel.fromClient(Buffer.alloc(100_000));
-  pair.tunnel.flush();
+  pair.tunnel.flush(() => () => undefined);
   pair.tunnel.destroy();
   pair.tunnel.destroy();
   await poll("target's end", () => pair.target.sockets.size <= 1);

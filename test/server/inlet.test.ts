@@ -4,7 +4,7 @@ import { connect, createServer, type Socket } from "node:net";
 import Protocol from "ssh2/lib/protocol/Protocol.js";
 import { describe, expect, test } from "vitest";
 import { readHostKeys } from "../../src/server/host-keys.ts";
-import { readInto } from "../../src/server/inlet.ts";
+import { type Release, readInto } from "../../src/server/inlet.ts";
 import { MSG, message } from "../../src/server/protocol.ts";
 import { createWire } from "../../src/server/wire.ts";
 import { poll } from "../harness/front-door.ts";
@@ -13,11 +13,11 @@ import { sshFolder } from "../harness/ssh.ts";
 const MB = 1024 * 1024;
 
 /** A server that reads as the front door does, and one client of it. */
-async function joined(onRead: (chunk: Buffer, socket: Socket) => boolean) {
+async function joined(onRead: (chunk: Buffer, hold: () => Release) => boolean) {
   const server = createServer({ pauseOnConnect: true });
   const reading = new Promise<Socket>((resolve) => {
     server.once("connection", (accepted) => {
-      const socket: Socket = readInto(accepted, (chunk) => onRead(chunk, socket));
+      const socket: Socket = readInto(accepted, onRead);
       resolve(socket);
     });
   });
@@ -89,6 +89,33 @@ describe("an inlet", () => {
     client.end(sent);
     await ended;
     expect(Buffer.concat(kept).equals(sent)).toBe(true);
+    server.close();
+  });
+
+  test("leaves alone what is held, until it is not, and then reads into it again", async () => {
+    const sent = randomBytes(8 * MB);
+    const held: { chunk: Buffer; release: Release }[] = [];
+    const buffers = new Set<ArrayBufferLike>();
+    const got: Buffer[] = [];
+    const letGo = (): void => {
+      for (const { chunk, release } of held.splice(0)) {
+        got.push(Buffer.from(chunk));
+        release();
+      }
+    };
+    const { server, client, socket } = await joined((chunk, hold) => {
+      buffers.add(chunk.buffer);
+      held.push({ chunk, release: hold() });
+      if (held.length === 2) letGo();
+      return false;
+    });
+    const ended = once(socket, "end");
+    client.end(sent);
+    await ended;
+    letGo();
+    expect(Buffer.concat(got).equals(sent)).toBe(true);
+    // Small ones in the beginning; then two or three large ones in turn.
+    expect([...buffers].filter(({ byteLength }) => byteLength > 4096).length).toBeLessThanOrEqual(4);
     server.close();
   });
 

@@ -148,7 +148,7 @@ export function openSession(options: SessionOptions): Channel {
       // A terminal in raw mode leaves it to us.
       if (pty && data.includes(CTRL_C)) interrupted.abort("interrupted by Ctrl-C");
     },
-    flush: () => false,
+    flush: () => undefined,
     extendedData(length) {
       if (!ended) spend(length);
     },
