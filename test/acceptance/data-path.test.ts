@@ -144,6 +144,36 @@ describe("through `ssh -W`, both ways at once, every byte arrives in its place",
     },
     DEADLINE_MS,
   );
+
+  test(
+    "of 3 clients whose targets stall, while others break off with all of their window under way",
+    async () => {
+      await using stuck = await tcpTarget((socket) => socket.pause());
+      let over = false;
+      let broken = 0;
+      const breaking = (async () => {
+        while (!over) {
+          await using client = await rawClient(plain.port);
+          await client.login(plain.clientKey);
+          const { id, window } = await client.open("archiver", stuck.port);
+          const data = message(MSG.CHANNEL_DATA, id, Buffer.alloc(32 * 1024, broken));
+          for (let left = window; left >= 32 * 1024; left -= 32 * 1024) client.send(data);
+          await eventually("all to be sent", () => client.socket.writableLength === 0);
+          // Half of them have their target break off first.
+          if (broken % 2 === 0) for (const socket of stuck.sockets) socket.destroy();
+          broken += 1;
+        }
+      })();
+      const target = { bytes: 2 * MB, ms: 60 };
+      const clients = CIPHERS.map((cipher) => transfer({ jump: plain, bytes: 50 * MB, cipher, target }));
+      await Promise.all(clients).finally(() => {
+        over = true;
+      });
+      await breaking;
+      expect(broken).toBeGreaterThan(3);
+    },
+    DEADLINE_MS,
+  );
 });
 
 interface Small {
@@ -255,6 +285,7 @@ test("afterwards nothing is left of them", async () => {
     expect(count("channel.close")).toBe(count("channel.open"));
     expect(count("channel.open")).toBeGreaterThan(5);
     const ends = jump.program.log.filter(({ msg }) => msg === "channel.close");
-    expect([...new Set(ends.map(({ reason }) => reason))]).toEqual(["done"]);
+    const whole = ends.filter(({ reason }) => reason === "done");
+    expect(whole.length).toBeGreaterThan(20);
   }
 });
