@@ -1,6 +1,5 @@
+import { BLOCK, giveBlock, takeBlock } from "./blocks.ts";
 import type { TargetSocket } from "./target-socket.ts";
-
-const BLOCK = 64 * 1024;
 
 /** Towards the target: one write at a time, and what comes meanwhile is the next one. */
 export interface Upload {
@@ -25,18 +24,23 @@ export function createUpload(socket: TargetSocket, onTaken: (bytes: number) => v
   let fresh: Buffer[] = [];
   let waiting: Buffer[] = [];
   /** The last of the waiting blocks, and how much of it is used; the others are full. */
-  let block = Buffer.alloc(0);
+  let block: Buffer | undefined;
   let used = 0;
 
   /** Of the views that are being written. */
   let release: (() => void) | undefined;
 
-  const start = (pieces: readonly Buffer[]): void => {
+  /** @param blocks that are free once the pieces are written. */
+  const start = (pieces: readonly Buffer[], blocks: readonly Buffer[]): void => {
     writing = true;
     const bytes = pieces.reduce((sum, piece) => sum + piece.length, 0);
     const done = (): void => {
       writing = false;
-      release?.();
+      // Of a socket that was dropped they may still be with the system.
+      if (!socket.destroyed) {
+        for (const each of blocks) giveBlock(each);
+        release?.();
+      }
       release = undefined;
       onTaken(bytes);
       next();
@@ -50,12 +54,12 @@ export function createUpload(socket: TargetSocket, onTaken: (bytes: number) => v
 
   const next = (): void => {
     if (writing || socket.destroyed) return;
-    if (waiting.length > 0) {
-      const pieces = [...waiting.slice(0, -1), block.subarray(0, used)];
+    if (block) {
+      const blocks = waiting;
+      const pieces = [...blocks.slice(0, -1), block.subarray(0, used)];
       waiting = [];
-      block = Buffer.alloc(0);
-      used = 0;
-      start(pieces);
+      block = undefined;
+      start(pieces, blocks);
     } else if (ended && fresh.length === 0) {
       socket.end();
     }
@@ -63,8 +67,8 @@ export function createUpload(socket: TargetSocket, onTaken: (bytes: number) => v
 
   const hold = (data: Buffer): void => {
     for (let at = 0; at < data.length; ) {
-      if (used === block.length) {
-        block = Buffer.allocUnsafeSlow(BLOCK);
+      if (!block || used === BLOCK) {
+        block = takeBlock();
         used = 0;
         waiting.push(block);
       }
@@ -78,7 +82,7 @@ export function createUpload(socket: TargetSocket, onTaken: (bytes: number) => v
     if (fresh.length === 0) return;
     const pieces = fresh;
     fresh = [];
-    start(pieces);
+    start(pieces, []);
     // What the system has taken at once is not counted any more, though `done` is yet to come.
     if (socket.writableLength > 0) release = hold();
   };

@@ -23,6 +23,8 @@ export interface RawClient extends AsyncDisposable {
   next(type: number): Promise<Reader>;
   /** Messages of this type that are there and were not taken. */
   count(type: number): number;
+  /** Removes all messages that are there. */
+  rest(): readonly Buffer[];
   rekey(): void;
   login(key: KeyFiles, user?: string): Promise<void>;
   /** Opens a `direct-tcpip` channel and returns the server's number and window. */
@@ -147,6 +149,7 @@ export async function rawClient(port: number, options: RawOptions = {}): Promise
     send,
     next,
     count: (type) => received.filter((payload) => payload[0] === type).length,
+    rest: () => received.splice(0),
     rekey: () => protocol.rekey(),
     async login(key, user = "jump") {
       send(message(MSG.SERVICE_REQUEST, "ssh-userauth"));
