@@ -197,6 +197,26 @@ describe("before the login", () => {
 });
 
 describe("after the login", () => {
+  test("one more than may be logged in is told so and ended, and may come when another has left", async () => {
+    await using small = await openDoor({ limits: { connections: 2 } });
+    const enter = async (): Promise<RawClient> => {
+      const client = await rawClient(small.port);
+      await client.login(small.clientKey);
+      return client;
+    };
+    await using _first = await enter();
+    const second = await enter();
+    await using third = await rawClient(small.port);
+    await expect(third.login(small.clientKey)).rejects.toThrow();
+    expect(await farewell(third)).toBe(
+      "this jump host has 2 connections, more are not allowed: try again later",
+    );
+    await second[Symbol.asyncDispose]();
+    await poll("the end of the second", () => small.door.connections === 1);
+    await using _fourth = await enter();
+    expect(small.door.connections).toBe(2);
+  });
+
   test("a window of 4 GiB and a client that reads no more hold the target back", async () => {
     let taken = 0;
     serve = (socket) => {
