@@ -74,6 +74,7 @@ export function createChannels(options: ChannelsOptions): Channels {
   /** Those that have data to be flushed. */
   const fresh = new Set<Channel>();
   const windows = createWindowBudget(CONNECTION_WINDOWS, options.windows);
+  const firstWindow = Math.min(FIRST_WINDOW, limits.window);
   /** Why there will be no more sessions. */
   let sessionsOver: Refusal | undefined;
 
@@ -120,7 +121,7 @@ export function createChannels(options: ChannelsOptions): Channels {
       const since = clock.now();
       events.emit({ type: "channel.open", ...subject });
       sums.opened += 1;
-      window = windows.take(Math.min(FIRST_WINDOW, limits.window));
+      window = windows.take(firstWindow);
       const channel = openChannel({
         id,
         client,
@@ -178,7 +179,7 @@ export function createChannels(options: ChannelsOptions): Channels {
     }
     const id = freeId();
     const onEnd = (channel: Channel) => closed(id, channel);
-    const channel = beginSession({ ...options, id, client, window: FIRST_WINDOW, host, onEnd });
+    const channel = beginSession({ ...options, id, client, window: firstWindow, host, onEnd });
     slots.set(id, { state: "open", channel });
   };
 
