@@ -57,9 +57,9 @@ function verifies(algorithm: SignatureAlgorithm, key: KeyObject, bytes: Buffer, 
     case "sk-ssh-ed25519@openssh.com":
       return bytes.length === 64 && verify(null, data, key, bytes);
     case "rsa-sha2-256":
-      return fills(key, bytes) && verify("sha256", data, key, bytes);
+      return verify("sha256", data, key, filled(key, bytes));
     case "rsa-sha2-512":
-      return fills(key, bytes) && verify("sha512", data, key, bytes);
+      return verify("sha512", data, key, filled(key, bytes));
     case "ecdsa-sha2-nistp256":
     case "sk-ecdsa-sha2-nistp256@openssh.com":
       return verifiesNumbers("sha256", 32, key, bytes, data);
@@ -74,9 +74,13 @@ function verifies(algorithm: SignatureAlgorithm, key: KeyObject, bytes: Buffer, 
   }
 }
 
-/** Whether an RSA signature is as long as the modulus (RFC 8017 §8.2.2). */
-function fills(key: KeyObject, bytes: Buffer): boolean {
-  return bytes.length === Math.ceil((key.asymmetricKeyDetails?.modulusLength ?? 0) / 8);
+/**
+ * An RSA signature, as long as the modulus (RFC 8017 §8.2.2). PuTTY leaves leading zeros out, which one in 256 has; OpenSSH puts them back, too.
+ * One that is too long stays so, and is refused.
+ */
+function filled(key: KeyObject, bytes: Buffer): Buffer {
+  const length = Math.ceil((key.asymmetricKeyDetails?.modulusLength ?? 0) / 8);
+  return Buffer.concat([Buffer.alloc(Math.max(0, length - bytes.length)), bytes]);
 }
 
 /** ECDSA (RFC 5656 §3.1.2): `r` and `s`, mpints of at most so many bytes. */

@@ -47,6 +47,33 @@ describe.each(["ed25519", "ecdsa"] as const)("OpenSSH, of a signature by a token
   });
 });
 
+describe.each(["rsa-sha2-256", "rsa-sha2-512"] as const)("an RSA signature by %s", (algorithm) => {
+  test("may lack its leading zeros, as PuTTY makes it, and nothing else", async () => {
+    await using folder = await sshFolder();
+    const key = await folder.key("rsa", "rsa", 2048);
+    const readable = readPublicKey(key.blob);
+    const bytesOf = (data: Buffer): Buffer => {
+      const fields = new Reader(signatureOf(key, algorithm, data));
+      fields.string();
+      return fields.string();
+    };
+    let data = randomBytes(8);
+    // One in 256 begins with a zero.
+    while (bytesOf(data)[0] !== 0) data = randomBytes(8);
+    const bytes = bytesOf(data);
+    const accepts = (shown: Buffer): boolean =>
+      verifySignature(algorithm, readable, strings(algorithm, shown), data) !== undefined;
+    expect([bytes, bytes.subarray(1)].map(accepts)).toEqual([true, true]);
+    const wrong = [
+      bytes.subarray(2),
+      bytes.subarray(0, -1),
+      Buffer.concat([Buffer.of(0), bytes]),
+      Buffer.alloc(0),
+    ];
+    expect(wrong.map(accepts)).toEqual([false, false, false, false]);
+  }, 60_000);
+});
+
 describe("a signature", () => {
   const data = Buffer.from("data");
   const ORDER_OF_P256 = "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551";
