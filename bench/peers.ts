@@ -54,29 +54,23 @@ export function makeKeys(): Keys {
   };
 }
 
+/** A config for lazyssh beside the keys, with a state directory of its own. Answers its path. */
+export function writeConfig(keys: Keys, name: string, targets: string): string {
+  const config = join(keys.dir, `${name}.hcl`);
+  const server = `server {
+  listen = "127.0.0.1:0"
+  host_key = file("host")
+  authorized_key = file("client.pub")
+  state_dir = "${join(keys.dir, `${name}-state`)}"
+}
+`;
+  writeFileSync(config, server + targets, { mode: 0o600 });
+  return config;
+}
+
 /** lazyssh with one `forward` target to this machine, called `127.0.0.1` as sshd would have it. */
 export async function startLazyssh(keys: Keys, tree: Tree): Promise<Peer & { readonly startMs: number }> {
-  const config = join(keys.dir, "config.hcl");
-  const [host, client] = [
-    readFileSync(join(keys.dir, "host"), "utf8"),
-    readFileSync(`${keys.client}.pub`, "utf8"),
-  ];
-  writeFileSync(
-    config,
-    `server {
-  listen = "127.0.0.1:0"
-  host_key = <<KEY
-${host.trim()}
-KEY
-  authorized_key = "${client.trim()}"
-  state_dir = "${join(keys.dir, "state")}"
-}
-target "127.0.0.1" "forward" {
-  to = "127.0.0.1"
-}
-`,
-    { mode: 0o600 },
-  );
+  const config = writeConfig(keys, "config", 'target "127.0.0.1" "forward" {\n  to = "127.0.0.1"\n}\n');
   const jump = await startJumpHost(config, process.env, tree);
   return {
     name: "lazyssh",

@@ -1,34 +1,15 @@
 import { execFileSync } from "node:child_process";
-import { readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { systemClock } from "../src/util/clock.ts";
 import type { Single } from "./figures.ts";
 import { startJumpHost } from "./jump-host.ts";
-import type { Keys } from "./peers.ts";
+import { type Keys, writeConfig } from "./peers.ts";
 import { residentKiB } from "./processes.ts";
 import type { Tree } from "./tree.ts";
 
 /** How long a server that was just started is left alone before its memory is looked at. */
 const SETTLE_MS = 3_000;
 
-/** What the program costs before anybody has come, with one `aws_ec2` target. */
-export async function start(keys: Keys, tree: Tree, rounds: number): Promise<readonly Single[]> {
-  const config = join(keys.dir, "rest.hcl");
-  const [host, client] = [
-    readFileSync(join(keys.dir, "host"), "utf8"),
-    readFileSync(`${keys.client}.pub`, "utf8"),
-  ];
-  writeFileSync(
-    config,
-    `server {
-  listen = "127.0.0.1:0"
-  host_key = <<KEY
-${host.trim()}
-KEY
-  authorized_key = "${client.trim()}"
-  state_dir = "${join(keys.dir, "rest-state")}"
-}
-target "archiver" "aws_ec2" {
+const TARGET = `target "archiver" "aws_ec2" {
   image_id = "ami-0123456789abcdef0"
   instance_type = "t4g.nano"
   key_name = "bench"
@@ -37,9 +18,11 @@ target "archiver" "aws_ec2" {
     volume_id = "vol-0123456789abcdef0"
   }
 }
-`,
-    { mode: 0o600 },
-  );
+`;
+
+/** What the program costs before anybody has come, with one `aws_ec2` target. */
+export async function start(keys: Keys, tree: Tree, rounds: number): Promise<readonly Single[]> {
+  const config = writeConfig(keys, "rest", TARGET);
   const listening: number[] = [];
   const resident: number[] = [];
   const cli: number[] = [];
