@@ -33,14 +33,17 @@ export type Step =
       readonly intermediates: boolean;
       readonly snapshots: readonly Point[];
     }
-  /** Only when allowed by hand: takes the target back to the snapshot, with all that came after it. */
+  /**
+   * Only when allowed by hand: takes the target back to the snapshot (what stands after the "@"), with all that came after it.
+   * `destroys` has the full names of newer snapshots ("@") and bookmarks ("#"); empty when only data was written.
+   */
   | {
       readonly kind: "rollback";
       readonly target: string;
       readonly snapshot: string;
       readonly destroys: readonly string[];
     }
-  /** Only when allowed by hand: destroys the target dataset, so that it can be received anew. */
+  /** Only when allowed by hand: destroys the target dataset with its snapshots. No other dataset is below it. */
   | { readonly kind: "destroy"; readonly target: string };
 
 /** Why nothing is sent to a dataset, with what proves it and what a person could run. */
