@@ -28,7 +28,7 @@ export function sourceLost(at: Case, filter: SnapshotFilter): Refusal {
   const { source, target } = at;
   const left = newestOf(source.snapshots);
   const why = left
-    ? `none of the ${count(source.snapshots.length, "snapshot")} of ${source.name} is selected by the job`
+    ? `the job selects none of the snapshots of ${source.name} (${source.snapshots.length})`
     : `${source.name} has no snapshot any more`;
   const todo = left
     ? `Look at "snapshots" of the job, or make a snapshot that it selects.`

@@ -26,15 +26,14 @@ export function retention({ snapshots, keep, ours, protect }: RetentionOptions):
   const newestFirst = [...own].reverse();
   const kept = new Set(newestFirst.slice(0, Math.max(keep.last, 1)));
   for (const [label, bucketOf] of buckets) {
-    const picked = new Map<number, Point>();
+    const best = new Map<number, Point>();
     for (const point of newestFirst) {
       const bucket = bucketOf(new Date(point.creation * 1000));
-      const other = picked.get(bucket);
-      if (!other && picked.size === keep[label]) continue;
-      if (!other || (labelOf(other.name) !== label && labelOf(point.name) === label))
-        picked.set(bucket, point);
+      const other = best.get(bucket);
+      if (!other || (labelOf(other.name) !== label && labelOf(point.name) === label)) best.set(bucket, point);
     }
-    for (const point of picked.values()) kept.add(point);
+    const latest = [...best].sort(([a], [b]) => b - a).slice(0, keep[label]);
+    for (const [, point] of latest) kept.add(point);
   }
   return own.filter((point) => !kept.has(point) && !protect.has(point.guid));
 }
