@@ -137,7 +137,7 @@ export class World {
       from.snapshots[from.snapshots.indexOf(old)] = { ...old, name: `${old.name}.${this.#guid}` };
       this.#guid += 1;
     } else if (what === "bookmark" && old) {
-      if (!from.bookmarks.some(({ guid }) => guid === old.guid)) from.bookmarks.push(old);
+      if (!from.bookmarks.some((other) => other.name === old.name)) from.bookmarks.push(old);
       from.bookmarks.sort((a, b) => Number(a.createtxg - b.createtxg));
     } else if (what === "prune") {
       // Only what is older than all that the two have in common.
