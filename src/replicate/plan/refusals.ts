@@ -34,7 +34,7 @@ export function sourceLost(at: Case, filter: SnapshotFilter): Refusal {
     ? `Look at "snapshots" of the job, or make a snapshot that it selects.`
     : `If ${source.name} was lost, get it back from ${target.name} (lazyssh replicate restore); if it is as it should be, make a snapshot of it.`;
   return {
-    reason: `Nothing is sent to ${target.name} on ${at.sides.target}: ${why} on ${at.sides.source}, while the target has ${count(target.snapshots.length, "snapshot")}. Those stay as they are, whatever is allowed. ${todo}`,
+    reason: `Nothing is sent to ${target.name} ${on(at.sides.target)}: ${why} ${on(at.sides.source)}, while the target has ${count(target.snapshots.length, "snapshot")}. Those stay as they are, whatever is allowed. ${todo}`,
     evidence: [...onTarget(at, newestOf(target.snapshots)), ...onSource(at, left)],
     remedies: [snapshotNow(source.name, filter)],
   };
@@ -44,7 +44,7 @@ export function sourceLost(at: Case, filter: SnapshotFilter): Refusal {
 export function notOurs(at: Case): Refusal {
   const { target, sides } = at;
   const isPool = parentOf(target.name) === undefined;
-  const what = `${target.name} on ${sides.target} exists and has no snapshot, so that it was not received from ${at.source.name}; a full stream would have to replace it.`;
+  const what = `${target.name} ${on(sides.target)} exists and has no snapshot, so that it was not received from ${at.source.name}; a full stream would have to replace it.`;
   const below = childrenOf(at);
   return {
     reason: isPool
@@ -60,7 +60,7 @@ export function notOurs(at: Case): Refusal {
 export function nothingInCommon(at: Case, bookmarks: boolean): Refusal {
   const { source, target, sides } = at;
   return {
-    reason: `${source.name} on ${sides.source} and ${target.name} on ${sides.target} have no snapshot in common${bookmarks ? ", nor has the source a bookmark of one" : ""}, so that no increment can be made; perhaps the common ones were destroyed on one side, or one dataset was made anew. Rename ${target.name} to keep what it has, then run the job again: it sends everything anew.${orAllow(at)}`,
+    reason: `${source.name} ${on(sides.source)} and ${target.name} ${on(sides.target)} have no snapshot in common${bookmarks ? ", nor has the source a bookmark of one" : ""}, so that no increment can be made; perhaps the common ones were destroyed on one side, or one dataset was made anew. Rename ${target.name} to keep what it has, then run the job again: it sends everything anew.${orAllow(at)}`,
     evidence: [...onSource(at, newestOf(source.snapshots)), ...onTarget(at, newestOf(target.snapshots))],
     remedies: replace(at),
   };
@@ -71,7 +71,7 @@ export function diverged(at: Case, common: Point, foreign: readonly Point[]): Re
   const { source, target, sides } = at;
   const base = `${target.name}@${common.name}`;
   return {
-    reason: `${target.name} on ${sides.target} has ${count(foreign.length, "snapshot")} newer than ${base}, the newest that it has in common with ${source.name}, so that no increment can be received after ${base}. Go back to ${base}, which destroys them and all that was written since (here: --yes-rollback), or rename ${target.name} to keep them; the next run then sends everything anew.`,
+    reason: `${target.name} ${on(sides.target)} has ${count(foreign.length, "snapshot")} newer than ${base}, the newest that it has in common with ${source.name}, so that no increment can be received after ${base}. Go back to ${base}, which destroys them and all that was written since (here: --yes-rollback), or rename ${target.name} to keep them; the next run then sends everything anew.`,
     evidence: foreign.flatMap((point) => onTarget(at, point)),
     remedies: [onTargetRun("zfs", "rollback", "-r", base), ...renameAway(at)],
   };
@@ -82,7 +82,7 @@ export function changed(at: Case, common: Point): Refusal {
   const { target, sides } = at;
   const base = `${target.name}@${common.name}`;
   return {
-    reason: `${target.name} on ${sides.target} was changed since its newest snapshot, ${base}: ${target.written ?? 0} bytes were written, so that no increment can be received. Look at what has changed; then go back to ${base}, which loses it (here: --yes-rollback). "zfs set readonly=on ${target.name}" keeps it from happening again.`,
+    reason: `${target.name} ${on(sides.target)} was changed since its newest snapshot, ${base}: ${target.written ?? 0} bytes were written, so that no increment can be received. Look at what has changed; then go back to ${base}, which loses it (here: --yes-rollback). "zfs set readonly=on ${target.name}" keeps it from happening again.`,
     evidence: onTarget(at, common),
     remedies: [
       ...(target.kind === "filesystem" ? [onTargetRun("zfs", "diff", base, target.name)] : []),
@@ -101,7 +101,7 @@ export function nameTaken(
   const used = new Set([...source.snapshots, ...target.snapshots].map(({ name }) => name));
   const names = pairs.map(({ there }) => `@${there.name}`).join(", ");
   return {
-    reason: `${target.name} on ${sides.target} has ${count(pairs.length, "snapshot")} with the same name (${names}) as, but other contents than, what ${source.name} on ${sides.source} would send, and zfs receives none under a name that is taken. Rename the old on the target; the GUID is what counts, so that nothing has to be sent again for it.`,
+    reason: `${target.name} ${on(sides.target)} has ${count(pairs.length, "snapshot")} with the same name (${names}) as, but other contents than, what ${source.name} ${on(sides.source)} would send, and zfs receives none under a name that is taken. Rename the old on the target; the GUID is what counts, so that nothing has to be sent again for it.`,
     evidence: pairs.flatMap(({ arriving, there }) => [...onSource(at, arriving), ...onTarget(at, there)]),
     remedies: pairs.map(({ there }) =>
       onTargetRun(
@@ -117,7 +117,7 @@ export function nameTaken(
 export function otherKind(at: Case): Refusal {
   const { source, target, sides } = at;
   return {
-    reason: `${source.name} on ${sides.source} is a ${source.kind}, ${target.name} on ${sides.target} a ${target.kind}: one cannot be received as the other. Rename ${target.name}, or choose another destination.`,
+    reason: `${source.name} ${on(sides.source)} is a ${source.kind}, ${target.name} ${on(sides.target)} a ${target.kind}: one cannot be received as the other. Rename ${target.name}, or choose another destination.`,
     evidence: [
       `${sides.source}: ${source.name} (${source.kind})`,
       `${sides.target}: ${target.name} (${target.kind})`,
@@ -139,7 +139,7 @@ export function rawUnknown(
       ? `Only with "send { raw = false }" is it sent decrypted, and stored as the target stores things.`
       : `Take "raw = true" out of the job's "send" block${source.encrypted ? ', or set "raw = false": it is then sent decrypted' : ""}.`;
   return {
-    reason: `${source.name} is not sent: ${need}, and zfs on ${sides[lacking]} is too old for raw streams (OpenZFS 0.8 has them). Upgrade it. ${way}`,
+    reason: `${source.name} is not sent: ${need}, and zfs ${on(sides[lacking])} is too old for raw streams (OpenZFS 0.8 has them). Upgrade it. ${way}`,
     evidence: [`${sides.source}: ${source.name}`],
     remedies: [{ side: lacking, argv: ["zfs", "version"] }],
   };
@@ -149,8 +149,8 @@ export function rawUnknown(
 export function encryptionDiffers(at: Case): Refusal {
   const { source, target, sides } = at;
   const reason = source.encrypted
-    ? `${source.name} on ${sides.source} is encrypted and would be sent raw, but ${target.name} on ${sides.target} is not encrypted: an earlier stream arrived there decrypted, and a raw one cannot follow it. Rename ${target.name}, then run the job again: it sends everything anew, encrypted. Or go on decrypted with "send { raw = false }".`
-    : `${source.name} on ${sides.source} is not encrypted and the job says raw = true, but ${target.name} on ${sides.target} is encrypted: it cannot take blocks as they are on the source's disk. Take "raw = true" out of the job's "send" block, or rename ${target.name} and receive below a dataset that is not encrypted.`;
+    ? `${source.name} ${on(sides.source)} is encrypted and would be sent raw, but ${target.name} ${on(sides.target)} is not encrypted: an earlier stream arrived there decrypted, and a raw one cannot follow it. Rename ${target.name}, then run the job again: it sends everything anew, encrypted. Or go on decrypted with "send { raw = false }".`
+    : `${source.name} ${on(sides.source)} is not encrypted and the job says raw = true, but ${target.name} ${on(sides.target)} is encrypted: it cannot take blocks as they are on the source's disk. Take "raw = true" out of the job's "send" block, or rename ${target.name} and receive below a dataset that is not encrypted.`;
   return {
     reason,
     evidence: [
@@ -170,7 +170,7 @@ export function orphan(
   filter: SnapshotFilter,
 ): Refusal {
   const above = parentOf(target) ?? target;
-  const what = `${source.name} cannot be received as ${target} on ${sides.target}, since ${above} is not there`;
+  const what = `${source.name} cannot be received as ${target} ${on(sides.target)}, since ${above} is not there`;
   if (parent.refusal) {
     return {
       ...parent.refusal,
@@ -179,11 +179,14 @@ export function orphan(
   }
   return {
     reason: parent.listed
-      ? `${what}: ${parent.source} on ${sides.source}, which would become it, has no snapshot that the job selects. Make one, if need be of all at once with "zfs snapshot -r".`
-      : `${what}, and ${parent.source} on ${sides.source}, which would become it, was not listed. Look whether you may see it.`,
+      ? `${what}: ${parent.source} ${on(sides.source)}, which would become it, has no snapshot that the job selects. Make one; or, if it is never to have one, create ${above} by hand.`
+      : `${what}, and ${parent.source} ${on(sides.source)}, which would become it, was not listed. Look whether you may see it.`,
     evidence: [`${sides.source}: ${parent.source}`],
     remedies: parent.listed
-      ? [snapshotNow(parent.source, filter)]
+      ? [
+          snapshotNow(parent.source, filter),
+          onTargetRun("zfs", "create", "-o", "canmount=noauto", "-o", "readonly=on", above),
+        ]
       : [{ side: "source", argv: ["zfs", "list", parent.source] }],
   };
 }
@@ -199,7 +202,7 @@ export function noSource(
   return {
     reason: excluded
       ? `Nothing is sent: "exclude" of the job leaves out ${source}, which is the job's source itself. Take out the pattern that matches it.`
-      : `${source} does not exist on ${sides.source}, or may not be seen by this user. ${exists ? `${target} on ${sides.target} stays as it is. ` : ""}Look at the name, and whether the pool is imported.`,
+      : `${source} does not exist ${on(sides.source)}, or may not be seen by this user. ${exists ? `${target} ${on(sides.target)} stays as it is. ` : ""}Look at the name, and whether the pool is imported.`,
     evidence: [`${sides.source}: ${source}`],
     remedies: [{ side: "source", argv: ["zfs", "list", source] }],
   };
@@ -250,6 +253,11 @@ function onSource({ source, sides }: Case, point: Point | undefined): readonly s
 
 function onTarget({ target, sides }: Case, point: Point | undefined): readonly string[] {
   return point ? [`${sides.target}: ${target.name}@${point.name}`] : [];
+}
+
+/** "here", "on archiver". */
+function on(side: string): string {
+  return side === "here" ? side : side === "source" || side === "target" ? `on the ${side}` : `on ${side}`;
 }
 
 function free(name: string, taken: ReadonlySet<string>): string {

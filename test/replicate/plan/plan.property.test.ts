@@ -88,7 +88,9 @@ describe("the plan, after any history of both sides", () => {
             .map((step) => step.target),
         );
         const after = guidsOnTarget(at);
-        expect([...before].filter((each) => !after.has(each) && !touched.has(each.split(" ")[0] ?? ""))).toEqual([]);
+        expect(
+          [...before].filter((each) => !after.has(each) && !touched.has(each.split(" ")[0] ?? "")),
+        ).toEqual([]);
 
         const again = at.plan();
         expect(stepsOf(again)).toEqual([]);
@@ -99,7 +101,8 @@ describe("the plan, after any history of both sides", () => {
           const asNew = [...(from?.snapshots ?? []), ...(from?.bookmarks ?? [])].filter(
             ({ createtxg }) => newest && createtxg >= newest.createtxg,
           );
-          if (status === "current") expect(asNew.some(({ guid }) => after.has(`${target} ${guid}`))).toBe(true);
+          if (status === "current")
+            expect(asNew.some(({ guid }) => after.has(`${target} ${guid}`))).toBe(true);
           if (status === "empty") expect(newest).toBeUndefined();
         }
         const refused = ({ datasets }: Plan) =>
@@ -107,9 +110,9 @@ describe("the plan, after any history of both sides", () => {
         expect(refused(again)).toEqual(refused(planned));
         remembersNothingNew(at, again);
       }),
-      { numRuns: 1_000 },
+      { numRuns: 700 },
     );
-    // The histories have come to everything that there is.
+    // The to everything that there is.
     for (const times of Object.values(seen)) expect(times).toBeGreaterThan(50);
     expect([...kinds.keys()].sort()).toEqual([
       "destroy",
@@ -125,13 +128,14 @@ describe("the plan, after any history of both sides", () => {
     fc.assert(
       fc.property(terms, history(benign), (chosen, happenings) => {
         const at = world({ ...chosen, allowed: nothingAllowed });
-        for (const dataset of at.source.list()) at.happen({ what: "snapshot", where: 0, which: dataset.name.length });
         for (const happening of happenings) at.happen(happening);
         const refused = at.plan().datasets.filter(({ refusal }) => refusal);
         // But for children that came before their parent had a snapshot.
-        expect(refused.filter(({ refusal }) => !refusal?.reason.includes("has no snapshot that the job"))).toEqual([]);
+        expect(refused.filter(({ refusal }) => !refusal?.reason.includes("cannot be received as"))).toEqual(
+          [],
+        );
       }),
-      { numRuns: 500 },
+      { numRuns: 300 },
     );
   });
 });

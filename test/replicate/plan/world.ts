@@ -27,9 +27,22 @@ export interface Happening {
 }
 
 /** What a source does that is well looked after: nothing of it may end in a refusal. */
-export const benign = ["snapshot", "snapshot", "rename", "run", "run", "cut", "prune", "child"] as const;
+export const benign = [
+  "snapshot",
+  "snapshot",
+  "snapshot",
+  "snapshot",
+  "rename",
+  "run",
+  "run",
+  "cut",
+  "cut",
+  "prune",
+  "child",
+] as const;
 
 const happenings = [
+  ...benign,
   ...benign,
   "destroy",
   "bookmark",
@@ -52,7 +65,7 @@ export function history(of: readonly Happening["what"][] = happenings): fc.Arbit
       where: fc.nat({ max: 1000 }),
       which: fc.nat({ max: 1000 }),
     }),
-    { maxLength: 70, size: "max" },
+    { minLength: 12, maxLength: 70, size: "max" },
   );
 }
 
@@ -70,6 +83,7 @@ export class World {
     this.source.create("tank/a");
     this.source.create("tank/a/v", "volume");
     this.target.create("backup");
+    for (const where of [0, 0, 1, 1]) this.happen({ what: "snapshot", where, which: where });
   }
 
   plan(): Plan {
@@ -99,28 +113,14 @@ export class World {
     const from = pick([...this.source.datasets.values()], where);
     const to = pick([...this.target.datasets.values()].slice(1), where);
     const name = `${pick(["hourly", "daily", "frequent"], which)}-${this.#guid}`;
-    switch (what) {
-      case "run":
-        return this.run(this.plan());
-      case "cut":
-        return this.run(this.plan(), which % 6);
-      case "target child":
-      case "child":
-        if (what === "child") return this.#child(where, which);
-        if (!this.target.datasets.get("backup/tank")?.snapshots.length) return;
-        if (!this.target.datasets.has(`backup/tank/c${which % 5}`)) {
-          this.target.create(`backup/tank/c${which % 5}`);
-        }
-        return;
-      case "empty target":
-        return this.target.datasets.has("backup/tank") ? undefined : void this.target.create("backup/tank");
-      default:
-        if (what === "foreign" || what === "write" || what === "prune target" || what === "rename there") {
-          if (to && !to.partial) this.#there(what, to, which, name);
-        } else if (from) {
-          this.#here(what, from, which, name);
-        }
-    }
+    if (what === "run") this.run(this.plan());
+    else if (what === "cut") this.run(this.plan(), which % 4);
+    else if (what === "child") this.#child(where, which);
+    else if (what === "empty target") this.#createThere("backup/tank");
+    else if (what === "target child") this.#createThere(`backup/tank/c${which % 5}`);
+    else if (what === "foreign" || what === "write" || what === "prune target" || what === "rename there") {
+      if (to && !to.partial) this.#there(what, to, which, name);
+    } else if (from) this.#here(what, from, which, name);
   }
 
   #here(what: Happening["what"], from: SimDataset, which: number, name: string): void {
@@ -179,6 +179,11 @@ export class World {
     const parent = pick(["tank", "tank/a"], where) ?? "tank";
     if (!this.source.datasets.has(parent) || this.source.datasets.has(`${parent}/c${which % 4}`)) return;
     this.source.create(`${parent}/c${which % 4}`);
+  }
+
+  #createThere(name: string): void {
+    const parent = this.target.datasets.get(name.slice(0, name.lastIndexOf("/")));
+    if (parent && !parent.partial && !this.target.datasets.has(name)) this.target.create(name);
   }
 
   #snapshot(pool: SimPool, dataset: SimDataset, name: string): void {
