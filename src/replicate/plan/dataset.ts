@@ -70,8 +70,8 @@ export function decide(
     return mayDestroy(at, terms) ? [destroy(targetName), ...fromNothing(route)] : notOurs(at);
   }
   if (!common) {
-    const refusal = refuseRaw(source, terms) ?? nothingInCommon(at, features.source.bookmarks);
-    if (!mayDestroy(at, terms) || refuseRaw(source, terms)) return refusal;
+    const raw = refuseRaw(source, terms);
+    if (raw || !mayDestroy(at, terms)) return raw ?? nothingInCommon(at, features.source.bookmarks);
     return [...giveUp(target, terms), destroy(targetName), ...fromNothing(route)];
   }
   if (newerThan(wanted, common.onSource.createtxg).length === 0) return discard;

@@ -80,6 +80,8 @@ describe("the plan, after any history of both sides", () => {
           expect(refusal.remedies).not.toEqual([]);
         }
 
+        for (const each of planned.datasets) sendsWhatIsWanted(at, each);
+
         // Every step checks what zfs would check.
         at.run(planned);
         const touched = new Set(
@@ -139,6 +141,32 @@ describe("the plan, after any history of both sides", () => {
     );
   });
 });
+
+/** Nothing that is not selected, and with intermediates all that is, from the base on. */
+function sendsWhatIsWanted(at: World, { source, steps }: Plan["datasets"][number]): void {
+  const { snapshots = [], bookmarks = [] } = at.source.datasets.get(source) ?? {};
+  const { job } = at.options;
+  const sent = steps.flatMap((step) =>
+    step.kind === "incremental"
+      ? step.snapshots
+      : step.kind === "full" || step.kind === "resume"
+        ? [step.snapshot]
+        : [],
+  );
+  const wanted = selected(snapshots, job.snapshots);
+  for (const { guid } of sent) expect(wanted.some((point) => point.guid === guid)).toBe(true);
+  const [first] = sent;
+  if (!first) return;
+  expect(sent.at(-1)?.guid).toBe(wanted.at(-1)?.guid);
+  if (!job.send.intermediates) return;
+  const transfer = steps.find(({ kind }) => ["full", "resume", "incremental"].includes(kind));
+  const base = transfer?.kind === "incremental" ? transfer.base.guid : undefined;
+  const from = [...snapshots, ...bookmarks].find(({ guid }) => guid === base);
+  const expected = wanted.filter(({ createtxg }) =>
+    from ? createtxg > from.createtxg : transfer?.kind === "full" || createtxg >= first.createtxg,
+  );
+  expect(sent.map(({ guid }) => guid)).toEqual(expected.map(({ guid }) => guid));
+}
 
 /** What a run would remember tells the next one whether it has to look. */
 function remembersNothingNew(at: World, planned: Plan): void {
