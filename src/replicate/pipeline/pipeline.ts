@@ -1,5 +1,5 @@
 import { closeSync } from "node:fs";
-import type { Clock } from "../../util/clock.ts";
+import { type Clock, stayAlive } from "../../util/clock.ts";
 import { type Cause, describeFailure } from "./failure.ts";
 import { makeLinks } from "./fifo.ts";
 import { Joint } from "./joint.ts";
@@ -66,13 +66,15 @@ export async function runPipeline(options: PipelineOptions): Promise<PipelineRes
     throw new RangeError(`there is no place for the meter after stage ${meterAfter} of ${stages.length}`);
   }
   signal.throwIfAborted();
+  // Once the processes have ended there are only sleeps to wait for.
+  using _ = stayAlive();
   const started = options.clock.now();
   const links = await makeLinks(stages.length - 1);
   if (signal.aborted) {
     for (const link of links) for (const descriptor of Object.values(link)) closeSync(descriptor);
     throw signal.reason;
   }
-  return new Run(options, links, started).toEnd();
+  return await new Run(options, links, started).toEnd();
 }
 
 class Run {
@@ -109,8 +111,7 @@ class Run {
     this.#meter = this.#joints[meterAfter] as Joint;
     for (const [index, stage] of this.#stages.entries()) {
       void stage.exited.then(() => this.#onExit(index));
-      // For what it has left behind, as long as the number of its group can not be another's.
-      void Promise.all([stage.exited, this.#joints[index]?.drained]).then(() => stage.kill("SIGKILL"));
+      void Promise.all([stage.exited, this.#joints[index]?.drained]).then(() => stage.sweep());
     }
   }
 

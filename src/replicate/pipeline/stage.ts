@@ -33,6 +33,9 @@ export const GRACE_MS = 2_000;
 const STDERR_BYTES = 64 * 1024;
 /** What is left in a pipe is read in no time; but a process that was left behind may keep it open. */
 const STDERR_MS = 250;
+/** For the rest of a group to be gone after SIGKILL. Where nobody reaps orphans, they stay in it for ever. */
+const GROUP_MS = 50;
+const GROUP_STEP_MS = 5;
 
 /** A running stage: a process, and the group that it leads. */
 export class StageProcess {
@@ -41,6 +44,8 @@ export class StageProcess {
   readonly exited: Promise<Exit>;
   exit: Exit | undefined;
   readonly #child: ChildProcess | undefined;
+  /** The number of the process, too. Undefined when there is none, or nothing is to be ended any more. */
+  #group: number | undefined;
   readonly #clock: Clock;
   readonly #stderrEnded: Promise<void>;
   #stderr: Buffer[] = [];
@@ -66,6 +71,7 @@ export class StageProcess {
     } finally {
       for (const descriptor of [stdin, stdout]) if (typeof descriptor === "number") closeSync(descriptor);
     }
+    this.#group = this.#child?.pid;
     this.exited = new Promise((resolve) => {
       const end = (exit: Exit) => {
         this.exit ??= exit;
@@ -89,25 +95,28 @@ export class StageProcess {
     return this.exit?.kind === "status" && this.exit.status === 0;
   }
 
-  /** To the process with all of its group; nothing when there is none of them any more. */
-  kill(signal: NodeJS.Signals): void {
-    if (this.#child?.pid === undefined) return;
-    try {
-      process.kill(-this.#child.pid, signal);
-    } catch {
-      // They have ended.
-    }
+  /**
+   * It has exited, and its output is over: ends what it has left behind, if anything, and lets go of the group, whose number
+   * may from now on be another's.
+   */
+  sweep(): void {
+    this.#signal("SIGKILL");
+    this.#group = undefined;
   }
 
   /** Ends it, gently first. False when it outlived even SIGKILL, as a process does that the kernel holds. */
   async end(graceMs: number): Promise<boolean> {
     if (!(await this.#exitsWithin(graceMs))) {
-      this.kill("SIGTERM");
+      this.#signal("SIGTERM");
       await this.#exitsWithin(GRACE_MS);
     }
     // Also when it has exited: for what it may have left behind.
-    this.kill("SIGKILL");
-    return this.#exitsWithin(GRACE_MS);
+    this.#signal("SIGKILL");
+    const ended = await this.#exitsWithin(GRACE_MS);
+    for (let waited = 0; waited < GROUP_MS && this.#signal(0); waited += GROUP_STEP_MS) {
+      await this.#clock.sleep(GROUP_STEP_MS);
+    }
+    return ended;
   }
 
   /** Once it has exited: what it said. */
@@ -122,6 +131,16 @@ export class StageProcess {
       signal: exit?.kind === "signal" ? exit.signal : undefined,
       stderr,
     };
+  }
+
+  /** To the process with all of its group. False when there is none of them any more. 0 only looks. */
+  #signal(signal: NodeJS.Signals | 0): boolean {
+    if (this.#group === undefined) return false;
+    try {
+      return process.kill(-this.#group, signal);
+    } catch {
+      return false;
+    }
   }
 
   #exitsWithin(ms: number): Promise<boolean> {
