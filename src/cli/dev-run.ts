@@ -16,7 +16,15 @@ export async function dev(this: CliContext, flags: DevFlags): Promise<void> {
   try {
     this.process.exitCode = await serveUntilSignal({
       start: async () =>
-        stoppable(await startDev(this, { dir: flags.dir, server: flags.server, events, notice })),
+        stoppable(
+          await startDev(this, {
+            dir: flags.dir,
+            server: flags.server,
+            boot: flags.boot,
+            events,
+            notice,
+          }),
+        ),
       signals: this.signals,
       onStarted: ({ dev: started }) => {
         if (started.host) events.emit({ type: "listening", ...started.host.address });

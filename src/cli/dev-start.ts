@@ -12,6 +12,8 @@ export interface DevOptions {
   readonly dir: string;
   /** Whether to run the jump host too. */
   readonly server: boolean;
+  /** A program that every machine runs when it boots. */
+  readonly boot?: string | undefined;
   readonly events: EventStream;
   /** Told what the world itself, or the config file, has to say. */
   readonly notice: (text: string) => void;
@@ -32,7 +34,7 @@ export interface Dev {
 export async function startDev(context: CliContext, options: DevOptions): Promise<Dev> {
   const { dir, notice, events } = options;
   if (dir === "") throw new LazysshError("CONFIG_INVALID", "--dir needs the name of a folder");
-  const world = await openWorld(dir, notice);
+  const world = await openWorld(options);
   try {
     const config = await worldConfig(context, world, notice);
     if (context.env.AWS_ACCESS_KEY_ID === undefined) Object.assign(context.env, devCredentialsEnv);
@@ -50,10 +52,10 @@ export async function startDev(context: CliContext, options: DevOptions): Promis
   }
 }
 
-async function openWorld(dir: string, onProblem: (problem: string) => void): Promise<World> {
+async function openWorld({ dir, boot, notice }: DevOptions): Promise<World> {
   try {
     await rm(join(dir, "dev.json"), { force: true }); // it says that all is ready, and nothing is yet
-    return await createWorld({ dir, onProblem });
+    return await createWorld({ dir, onProblem: notice, ...(boot !== undefined && { boot }) });
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new LazysshError("CONFIG_INVALID", `cannot run a dev world in ${dir}: ${why}`, { cause });

@@ -5,6 +5,7 @@ import { type LogFlags, logFlags } from "./flags.ts";
 export interface DevFlags extends LogFlags {
   readonly dir: string;
   readonly server: boolean;
+  readonly boot?: string;
 }
 
 export const devCommand = buildCommand<DevFlags, [], CliContext>({
@@ -28,6 +29,13 @@ export const devCommand = buildCommand<DevFlags, [], CliContext>({
         kind: "boolean",
         brief: "Run the jump host too; --no-server leaves that to lazyssh serve -c DIR/config.hcl",
         default: true,
+      },
+      boot: {
+        kind: "parsed",
+        parse: String,
+        brief: "A program that every machine runs when it boots",
+        placeholder: "PROGRAM",
+        optional: true,
       },
       ...logFlags,
     },

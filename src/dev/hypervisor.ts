@@ -11,6 +11,8 @@ export interface HypervisorOptions {
   readonly program: URL;
   /** Port of every guest's SSH server, each on an address of its own. */
   readonly port: number;
+  /** Path of what every guest runs when it boots. */
+  readonly boot: string | undefined;
   readonly onListening: (instanceId: string) => void;
   readonly onPortClosed: (instanceId: string) => void;
 }
@@ -110,7 +112,7 @@ export class Hypervisor {
   }
 
   #powerOn(id: string): void {
-    const { cloud, folders, program, port } = this.#options;
+    const { cloud, folders, program, port, boot } = this.#options;
     const instance = cloud.instances.get(id);
     if (instance === undefined) return;
     const guest = new Guest({
@@ -122,6 +124,7 @@ export class Hypervisor {
         home: folders.home(id),
         hostKey: hostKeyFrom(instance.userData),
         authorizedKeys: this.#keysOf(instance),
+        boot,
         fate: instance.fate.kind,
       },
       onListening: () => this.#options.onListening(id),

@@ -1,4 +1,4 @@
-import { mkdirSync } from "node:fs";
+import { accessSync, constants, mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { type Clock, systemClock } from "../util/clock.ts";
 import { planAddresses } from "./addresses.ts";
@@ -39,6 +39,8 @@ export interface WorldOptions {
   readonly listen?: string;
   /** For the generated configuration, as a Go duration. Default `2s`. */
   readonly linger?: string;
+  /** A program that every machine runs when it boots, in its home; it ends with the machine. */
+  readonly boot?: string;
   /** The compiled guest program, for callers that run from TypeScript source on a Node that cannot. */
   readonly guestProgram?: URL;
   /** Numbers in [0, 1) that decide which calls a fault of some probability hits. Default `Math.random`. */
@@ -88,11 +90,12 @@ const KEY_NAME = "lazyssh-dev";
 /**
  * Starts a world in a folder, or goes on with the one that was there: same keys, same volumes, same API port.
  *
- * @throws Error when another process runs a world there, or its record cannot be read.
+ * @throws Error when another process runs a world there, its record cannot be read, or the boot program cannot be run.
  */
 export async function createWorld(options: WorldOptions): Promise<World> {
   if (options.dir === "") throw new Error("the folder has no name");
   const dir = resolve(options.dir);
+  if (options.boot !== undefined) checkProgram(options.boot);
   // A folder that is there already stays as open as it is: what is secret in it has modes of its own.
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   const unlock = lockFolder(dir);
@@ -101,6 +104,15 @@ export async function createWorld(options: WorldOptions): Promise<World> {
   } catch (error) {
     unlock();
     throw error;
+  }
+}
+
+function checkProgram(boot: string): void {
+  try {
+    accessSync(boot, constants.X_OK);
+  } catch (cause) {
+    const why = "it has to be there, and executable";
+    throw new Error(`the boot program ${boot} cannot be run: ${why}`, { cause });
   }
 }
 
@@ -127,6 +139,7 @@ async function startWorld(dir: string, options: WorldOptions, unlock: () => void
     folders,
     program: options.guestProgram ?? GUEST_PROGRAM,
     port: guestPort,
+    boot: options.boot === undefined ? undefined : resolve(options.boot),
     onListening: (instance) => journal.add({ at: clock.now(), type: "guest.listening", instance }),
     onPortClosed: (instance) => journal.add({ at: clock.now(), type: "guest.port_closed", instance }),
   });

@@ -1,9 +1,10 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { TerminateInstancesCommand } from "@aws-sdk/client-ec2";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { GetConsoleOutputCommand, TerminateInstancesCommand } from "@aws-sdk/client-ec2";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { eventually, startWorld, type TestWorld } from "../harness/world.ts";
 import { bootMachine, isAlive, type Machine, runProgram, ssh, sshOptions, untilState } from "./machine.ts";
 
@@ -21,6 +22,12 @@ describe("a guest", () => {
     const outcome = await ssh(world, machine, 'pwd; echo "$HOME"; echo problem >&2; exit 7');
     const home = join(world.world.dir, "instances", machine.id);
     expect(outcome).toEqual({ status: 7, stdout: `${home}\n${home}\n`, stderr: "problem\n" });
+  });
+
+  test("has the programs of its own ~/bin first", async () => {
+    const made = "mkdir bin; printf '#!/bin/sh\\necho my own' > bin/id; chmod +x bin/id";
+    expect(await ssh(world, machine, made)).toMatchObject({ status: 0 });
+    expect(await ssh(world, machine, "id; rm -r bin")).toMatchObject({ status: 0, stdout: "my own\n" });
   });
 
   test("lets any user name in with the instance's key", async () => {
@@ -114,6 +121,37 @@ describe("a guest", () => {
     const pid = Number(first.toString());
     client.kill("SIGKILL");
     await eventually("the sleep has ended", () => !isAlive(pid));
+  });
+});
+
+describe("a guest with a boot program", () => {
+  test("has what that brings, prints what that says, and takes it along when it ends", async () => {
+    const dir = mkdtempSync(join(tmpdir(), "lazyssh boot "));
+    onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
+    const boot = join(dir, "boot program");
+    const lines = [
+      "echo $$ > service",
+      "until [ -d volume/ ]; do sleep 0.02; done",
+      "echo found its volume",
+      "exec sleep 600",
+    ];
+    writeFileSync(boot, `#!/bin/sh\n${lines.join("\n")}\n`, { mode: 0o755 });
+    await using world = await startWorld({ boot });
+    const machine = await bootMachine(world, { volume: true });
+    const pid = Number((await ssh(world, machine, "cat service")).stdout);
+    expect(isAlive(pid)).toBe(true);
+    await eventually("its word on the console", async () => {
+      const { Output = "" } = await world.ec2.send(new GetConsoleOutputCommand({ InstanceId: machine.id }));
+      return Buffer.from(Output, "base64").toString().includes("found its volume\n");
+    });
+    await fetch(`${world.world.endpoint}/_dev/kill/${machine.id}`, { method: "POST" });
+    await eventually("the boot program has ended", () => !isAlive(pid));
+  });
+
+  test("is not made when there is no such program", async () => {
+    await expect(startWorld({ boot: "/nowhere/boot" })).rejects.toThrow(
+      "the boot program /nowhere/boot cannot be run",
+    );
   });
 });
 

@@ -5,6 +5,7 @@
 import "../../util/native-ciphers.ts";
 import { createServer, type Socket } from "node:net";
 import { systemClock } from "../../util/clock.ts";
+import { boot } from "./boot.ts";
 import type { FromGuest, GuestConfig, ToGuest } from "./messages.ts";
 import { Port } from "./port.ts";
 import { ProcessGroups } from "./processes.ts";
@@ -68,6 +69,7 @@ process.on("message", (message: ToGuest) => {
   switch (message.type) {
     case "configure":
       config = message.config;
+      boot(config, groups);
       break;
     case "open":
       booted = true;

@@ -12,6 +12,8 @@ export interface GuestConfig {
   readonly hostKey: string;
   /** authorized_keys lines; each may log in under any user name. */
   readonly authorizedKeys: readonly string[];
+  /** Path of a program that is run when it boots. */
+  readonly boot: string | undefined;
   readonly fate: Fate["kind"];
 }
 

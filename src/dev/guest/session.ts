@@ -1,6 +1,5 @@
-import { accessSync, constants } from "node:fs";
-import { join } from "node:path";
 import type { PseudoTtyInfo, ServerChannel, Session } from "ssh2";
+import { environment, interactiveShell } from "./environment.ts";
 import type { GuestConfig } from "./messages.ts";
 import type { ProcessGroups } from "./processes.ts";
 import { type Command, type Running, runCommand } from "./run.ts";
@@ -63,7 +62,12 @@ function makeCommand(
   text: string | undefined,
 ): Command {
   const { home } = context.config;
-  const env = { ...sent, ...environment(context), ...(terminal && { TERM: terminal.term || "dumb" }) };
+  const env = {
+    ...sent,
+    ...environment(context.config, context.user),
+    SSH_CONNECTION: context.connection,
+    ...(terminal && { TERM: terminal.term || "dumb" }),
+  };
   const shell = interactiveShell();
   if (terminal === undefined) {
     // With no terminal a shell reads its commands from the client as they come.
@@ -82,36 +86,6 @@ function makeCommand(
   }
   const args = text === undefined ? ["-i"] : ["-c", text];
   return { file: "/bin/sh", args, cwd: home, env, discipline: lineDiscipline };
-}
-
-function environment({ config, user, connection }: SessionContext): Record<string, string> {
-  const volume = join(config.home, "volume");
-  return {
-    HOME: config.home,
-    USER: user,
-    LOGNAME: user,
-    SHELL: interactiveShell(),
-    PATH: process.env.PATH ?? "/usr/local/bin:/usr/bin:/bin",
-    ...(process.env.LANG && { LANG: process.env.LANG }),
-    PS1: `${user}@${config.instanceId} $ `,
-    SSH_CONNECTION: connection,
-    LAZYSSH_INSTANCE: config.instanceId,
-    ...(exists(volume, constants.F_OK) && { LAZYSSH_VOLUME: volume }),
-  };
-}
-
-function interactiveShell(): string {
-  const { SHELL } = process.env;
-  return SHELL !== undefined && exists(SHELL, constants.X_OK) ? SHELL : "/bin/sh";
-}
-
-function exists(path: string, mode: number): boolean {
-  try {
-    accessSync(path, mode);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 function quoted(text: string): string {
