@@ -11,7 +11,6 @@ import { MSG, message, OPEN_FAILURE, ProtocolError, Reader } from "./protocol.ts
 import { printable, type Refusal, refusal, refusalOf } from "./refusal.ts";
 import { type Destination, openRoute } from "./route.ts";
 import { beginSession, sessionRefusal } from "./session/begin.ts";
-import { FIRST_WINDOW } from "./window.ts";
 import { createWindowBudget } from "./window-budget.ts";
 import type { Wire } from "./wire.ts";
 
@@ -61,6 +60,9 @@ type Slot =
 /** One for all targets: what is read is copied, encrypted or not, before anything else is read. */
 const readBuffer = new Uint8Array(64 * 1024);
 
+/** Commands are told little, and what they are told is thrown away. */
+const SESSION_WINDOW = 256 * 1024;
+
 /** What a client may send before it is taken, on all of its channels. */
 const CONNECTION_WINDOWS = 24 * 1024 * 1024;
 
@@ -73,8 +75,7 @@ export function createChannels(options: ChannelsOptions): Channels {
   const waiting = new Set<Channel>();
   /** Those that have data to be flushed. */
   const fresh = new Set<Channel>();
-  const windows = createWindowBudget(CONNECTION_WINDOWS, options.windows);
-  const firstWindow = Math.min(FIRST_WINDOW, limits.window);
+  const windows = createWindowBudget(CONNECTION_WINDOWS, { whole: options.windows });
   /** Why there will be no more sessions. */
   let sessionsOver: Refusal | undefined;
 
@@ -121,7 +122,7 @@ export function createChannels(options: ChannelsOptions): Channels {
       const since = clock.now();
       events.emit({ type: "channel.open", ...subject });
       sums.opened += 1;
-      window = windows.take(firstWindow);
+      window = windows.take(limits.window);
       const channel = openChannel({
         id,
         client,
@@ -179,7 +180,14 @@ export function createChannels(options: ChannelsOptions): Channels {
     }
     const id = freeId();
     const onEnd = (channel: Channel) => closed(id, channel);
-    const channel = beginSession({ ...options, id, client, window: firstWindow, host, onEnd });
+    const channel = beginSession({
+      ...options,
+      id,
+      client,
+      window: Math.min(SESSION_WINDOW, limits.window),
+      host,
+      onEnd,
+    });
     slots.set(id, { state: "open", channel });
   };
 

@@ -67,9 +67,10 @@ export class Frames {
   /** When these bytes are the packet that is being encrypted: what has to be called when they have been sent. */
   claim(bytes: Uint8Array): (() => void) | undefined {
     const packet = this.#inWork;
-    if (!packet || bytes !== packet) return undefined;
+    if (!packet || bytes.buffer !== packet.buffer) return undefined;
     this.#inWork = undefined;
-    return () => this.#free(packet);
+    // A cipher that is not native writes the length as a view of its own: nobody says when the whole packet is free.
+    return bytes === packet ? () => this.#free(packet) : undefined;
   }
 
   /** Keeps none, when none was taken since the last time. */

@@ -62,6 +62,8 @@ export interface FrontDoor {
 
 /** Bytes that all clients together may send before targets have taken them; a quarter of the memory if that is less. */
 const MOST_WINDOWS = 2 * 1024 * 1024 * 1024;
+/** With all of them free a new channel has the largest window there is, and with a thousand that do nothing there is something left to grow. */
+const FIRST_SHARE = 1 / 256;
 
 /** That connections cannot be accepted is said so often. */
 const TROUBLE_MS = 60_000;
@@ -90,7 +92,7 @@ export function createFrontDoor({ targets, controls, events, clock, ...rest }: F
     if (connections.size + lobby.size === 0) onEmpty();
   };
   const sockets = createSockets(openFiles());
-  const windows = createWindowBudget(Math.min(MOST_WINDOWS, totalmem() / 4));
+  const windows = createWindowBudget(Math.min(MOST_WINDOWS, totalmem() / 4), { firstShare: FIRST_SHARE });
   const turnAway = createTurnAway(clock);
   const strangers = createStrangers({
     limits: () => current.limits,

@@ -16,18 +16,23 @@ const LEAST = 64 * 1024;
 /** Of what is left, so that the first channels have all they want, and the last ones something. */
 const SHARE = 3;
 
-/**
- * @param total Bytes. Windows that were granted when it was used up come on top, each of the least size.
- * @param whole What this one is a part of.
- */
-export function createWindowBudget(total: number, whole?: WindowBudget): WindowBudget {
+export interface WindowBudgetOptions {
+  /** What this one is a part of. */
+  readonly whole?: WindowBudget;
+  /** A new channel gets at most this part of what is left. Default: a third. */
+  readonly firstShare?: number;
+}
+
+/** @param total Bytes. Windows that were granted when it was used up come on top, each of the least size. */
+export function createWindowBudget(total: number, options: WindowBudgetOptions = {}): WindowBudget {
+  const { whole, firstShare = 1 / SHARE } = options;
   let left = total;
   return {
     get exhausted() {
       return left <= 0 || (whole?.exhausted ?? false);
     },
     take(most) {
-      const share = Math.max(LEAST, Math.floor(left / SHARE));
+      const share = Math.max(LEAST, Math.floor(left * firstShare));
       const granted = whole ? whole.take(Math.min(most, share)) : Math.min(most, share);
       left -= granted;
       return granted;

@@ -3,8 +3,8 @@ import { ProtocolError } from "./protocol.ts";
 /** Most bytes of data in one packet, either way: what OpenSSH uses, and every client can take (RFC 4253 §6.1). */
 export const PACKET = 32 * 1024;
 
-/** What a window begins with: enough for a local network, and not much to promise to those who may never send anything. */
-export const FIRST_WINDOW = 256 * 1024;
+/** By how many times its size a window that is filled grows: few round trips until it is as large as it may be. */
+const GROWTH = 3;
 
 /** RFC 4254 §5.2: a window never exceeds this. */
 const LARGEST_WINDOW = 2 ** 32 - 1;
@@ -42,7 +42,7 @@ export function createReceiveWindow(first: number, grow: (by: number) => number 
       if (taken < size / 8) return 0;
       let grant = taken;
       if (passed >= size) {
-        const more = grow(size);
+        const more = grow(GROWTH * size);
         size += more;
         grant += more;
         passed = 0;

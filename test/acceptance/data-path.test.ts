@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { MSG, message, Reader } from "../../src/server/protocol.ts";
 import { systemClock } from "../../src/util/clock.ts";
@@ -14,15 +15,20 @@ const CI = process.env.CI === "true";
 const DEADLINE_MS = 120_000;
 const CIPHERS = ["aes128-gcm@openssh.com", "chacha20-poly1305@openssh.com", "aes256-ctr"] as const;
 
+const HIDE_NATIVE_CIPHERS = fileURLToPath(new URL("../fixtures/hide-native-ciphers.cjs", import.meta.url));
+
 let plain: JumpHost;
 let rekeying: JumpHost;
+let bare: JumpHost;
 beforeAll(async () => {
   plain = await startJumpHost();
+  bare = await startJumpHost({ env: { NODE_OPTIONS: `--require=${HIDE_NATIVE_CIPHERS}` } });
   rekeying = await startJumpHost({ server: 'limits {\n  rekey_bytes = "2MiB"\n}' });
 }, 120_000);
 afterAll(async () => {
   await plain[Symbol.asyncDispose]();
   await rekeying[Symbol.asyncDispose]();
+  await bare[Symbol.asyncDispose]();
 });
 
 interface Digests {
@@ -115,6 +121,15 @@ describe("through `ssh -W`, both ways at once, every byte arrives in its place",
       );
       // What is under way when an exchange starts goes with the old keys.
       for (const exchanges of await Promise.all(clients)) expect(exchanges).toBeGreaterThan(5);
+    },
+    DEADLINE_MS,
+  );
+
+  test(
+    "of 3 clients with 50 MB each, where ssh2's native ciphers are missing",
+    async () => {
+      expect(bare.program.stderr()).toContain("native ciphers are missing");
+      await Promise.all(CIPHERS.map((cipher) => transfer({ jump: bare, bytes: 50 * MB, cipher })));
     },
     DEADLINE_MS,
   );

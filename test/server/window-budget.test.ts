@@ -14,9 +14,18 @@ test("the first channels get all they want, the last ones the least, and a bound
   expect(windows.reduce((sum, window) => sum + window)).toBeLessThan(40 * MIB);
 });
 
+test("with a small first share a thousand windows that do nothing leave something to grow by", () => {
+  const budget = createWindowBudget(2048 * MIB, { firstShare: 1 / 256 });
+  const windows = Array.from({ length: 1000 }, () => budget.take(8 * MIB));
+  expect(windows[0]).toBe(8 * MIB);
+  expect(windows[100]).toBeGreaterThan(5 * MIB);
+  expect(windows.at(-1)).toBeGreaterThan(128 * KIB);
+  expect(budget.more(8 * MIB)).toBe(8 * MIB);
+});
+
 test("what is left over is for those whose windows grow, but the last of it is not", () => {
   const whole = createWindowBudget(64 * MIB);
-  const part = createWindowBudget(24 * MIB, whole);
+  const part = createWindowBudget(24 * MIB, { whole });
   const first = part.take(256 * KIB);
   expect(first).toBe(256 * KIB);
   expect(part.more(512 * KIB)).toBe(512 * KIB);
@@ -29,7 +38,7 @@ test("what is left over is for those whose windows grow, but the last of it is n
 
 test("a part gets no more than the whole has, and what is given back can be had again", () => {
   const whole = createWindowBudget(MIB);
-  const part = createWindowBudget(32 * MIB, whole);
+  const part = createWindowBudget(32 * MIB, { whole });
   expect(part.take(2 * MIB)).toBe(Math.floor(MIB / 3));
   while (!whole.exhausted) whole.take(2 * MIB);
   expect(part.exhausted).toBe(true);
@@ -42,7 +51,7 @@ test("nothing is lost, whatever is taken and given back", () => {
   fc.assert(
     fc.property(fc.array(fc.boolean(), { maxLength: 200 }), (steps) => {
       const whole = createWindowBudget(8 * MIB);
-      const part = createWindowBudget(4 * MIB, whole);
+      const part = createWindowBudget(4 * MIB, { whole });
       const held: number[] = [];
       for (const take of steps) {
         if (take) held.push(part.take(2 * MIB));
