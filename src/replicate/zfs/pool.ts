@@ -1,6 +1,6 @@
 import type { Side } from "../side.ts";
 import { failureOf } from "./explain.ts";
-import { numberOf, zpoolOf } from "./names.ts";
+import { numberOf, rowsOf, zpoolOf } from "./names.ts";
 
 export interface PoolHealth {
   /** Nothing is wrong with it. A pool that could be upgraded is healthy. */
@@ -97,8 +97,8 @@ export async function freeBytes(
   dataset: string,
   signal: AbortSignal,
 ): Promise<number> {
-  const ran = await side.run([zfs, "get", "-Hp", "-o", "value", "available", dataset], { signal });
-  const bytes = ran.status === 0 ? numberOf(ran.stdout.trim()) : undefined;
+  const ran = await side.run([zfs, "get", "-Hp", "available", dataset], { signal });
+  const bytes = ran.status === 0 ? numberOf(rowsOf(ran.stdout)[0]?.[2]) : undefined;
   if (bytes === undefined)
     throw failureOf(ran, { side, zfs, doing: `asking for the free space of ${dataset}`, dataset });
   return bytes;
