@@ -31,6 +31,7 @@ export type ErrorCode =
   | "MACHINE_UNFIT"
   | "BEFORE_STOP_FAILED"
   | "CONNECT_FAILED"
+  | "ZFS_FAILED"
   | "RESOURCE_SHORTAGE"
   | "INTERNAL";
 

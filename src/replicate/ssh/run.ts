@@ -1,0 +1,127 @@
+import { type ChildProcess, type SpawnOptions, spawn } from "node:child_process";
+import type { Clock } from "../../util/clock.ts";
+import { LazysshError, messageOf } from "../../util/errors.ts";
+import type { Ran, RunOptions } from "../side.ts";
+
+const MOST_STDOUT = 64 * 2 ** 20;
+const STDERR_TAIL = 64 * 2 ** 10;
+/** From SIGTERM to SIGKILL. */
+const GRACE_MS = 2_000;
+
+/**
+ * What is run is the leader of a group, which is ended as a whole, and of a session without a terminal, so that neither `ssh` nor the
+ * `ssh` that it starts for a jump can ask for anything.
+ */
+export const APART = { detached: true } as const satisfies SpawnOptions;
+
+/** What `zfs` says is read: in English. */
+export function plainEnv(env: NodeJS.ProcessEnv = process.env): NodeJS.ProcessEnv {
+  return { ...env, LC_ALL: "C", SSH_ASKPASS_REQUIRE: "never" };
+}
+
+export interface RunSurroundings {
+  readonly clock: Clock;
+  readonly env: NodeJS.ProcessEnv;
+}
+
+/** Runs a command of this system to its end; see {@link RunOptions} and `Side.run`. After an abort it rejects when the group is gone. */
+export async function runToEnd(
+  argv: readonly string[],
+  { signal, input }: RunOptions,
+  { clock, env }: RunSurroundings,
+): Promise<Ran> {
+  signal.throwIfAborted();
+  const [program = "", ...args] = argv;
+  const child = spawn(program, args, { ...APART, env, stdio: ["pipe", "pipe", "pipe"] });
+  const stdout: Buffer[] = [];
+  let size = 0;
+  let tooMuch = false;
+  const stderr = tail(STDERR_TAIL);
+  const ending = new AbortController();
+  const end = () => void endGroup(child, clock);
+  signal.addEventListener("abort", end, { once: true, signal: ending.signal });
+  child.stdout.on("data", (chunk: Buffer) => {
+    size += chunk.length;
+    if (size <= MOST_STDOUT) return void stdout.push(chunk);
+    if (tooMuch) return;
+    tooMuch = true;
+    end();
+  });
+  child.stderr.on("data", stderr.add);
+  // A command that ends before it has read its input is judged by its status.
+  child.stdin.on("error", () => undefined);
+  child.stdin.end(input);
+  try {
+    const [status, endedBy] = await closed(child, program, clock);
+    signal.throwIfAborted();
+    if (tooMuch) throw new LazysshError("RESOURCE_SHORTAGE", `${program} has printed more than 64 MiB`);
+    return {
+      status: status ?? undefined,
+      signal: endedBy ?? undefined,
+      stdout: Buffer.concat(stdout).toString(),
+      stderr: stderr.text(),
+    };
+  } finally {
+    ending.abort();
+  }
+}
+
+/** Resolves with status and signal when it has ended and was read to the end; what it left in the background does not keep its pipes open. */
+export function closed(
+  child: ChildProcess,
+  program: string,
+  clock: Clock,
+): Promise<[status: number | null, signal: NodeJS.Signals | null]> {
+  return new Promise((resolve, reject) => {
+    child.once("error", (cause) => reject(notStarted(program, cause)));
+    child.once("close", (status, signal) => resolve([status, signal]));
+    child.once("exit", () => {
+      void clock.sleep(GRACE_MS).then(() => {
+        child.stdout?.destroy();
+        child.stderr?.destroy();
+      });
+    });
+  });
+}
+
+function notStarted(program: string, cause: Error & { readonly code?: string }): LazysshError {
+  const why = cause.code === "ENOENT" ? "there is no such program on the PATH" : messageOf(cause);
+  return new LazysshError("NOT_SUPPORTED", `cannot start ${program}: ${why}`, { cause });
+}
+
+/** SIGTERM, and SIGKILL to what is still there after two seconds. Resolves when the leader has ended. */
+export async function endGroup(child: ChildProcess, clock: Clock): Promise<void> {
+  if (child.pid === undefined) return;
+  if (!isOver(child)) {
+    const over = new AbortController();
+    child.once("exit", () => over.abort());
+    signalGroup(child.pid, "SIGTERM");
+    await clock.sleep(GRACE_MS, over.signal).catch(() => undefined);
+  }
+  signalGroup(child.pid, "SIGKILL");
+  if (!isOver(child)) await new Promise((resolve) => child.once("exit", resolve));
+}
+
+export function isOver(child: ChildProcess): boolean {
+  return child.exitCode !== null || child.signalCode !== null;
+}
+
+function signalGroup(leader: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(-leader, signal);
+  } catch {
+    // Nobody is left in it.
+  }
+}
+
+/** The last of what is added, at most that many bytes. */
+export function tail(bytes: number): { add(chunk: Buffer): void; text(): string } {
+  let kept = Buffer.alloc(0);
+  return {
+    add(chunk) {
+      kept = Buffer.concat([kept, chunk]);
+      if (kept.length > bytes) kept = kept.subarray(kept.length - bytes);
+    },
+    text: () => kept.toString(),
+  };
+}
