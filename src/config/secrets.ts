@@ -36,6 +36,10 @@ export function secretLines(
   for (const match of source.text.matchAll(PRIVATE_KEY))
     add({ start: match.index, end: match.index + match[0].length });
   addEncoded(source, lines);
+  // An argument that is commented out may still hold one.
+  const commented = new RegExp(`(?:#|//|/\\*).*?(?:${[...sensitive].join("|")}).*=`, "g");
+  for (const match of source.text.matchAll(commented))
+    add({ start: match.index, end: match.index + match[0].length });
   if (tree === undefined) return lines;
   for (const span of literalsOf(tree.body, sensitive)) add(span);
   for (const item of tree.broken) {
@@ -55,7 +59,7 @@ function mayBeSensitive(source: SourceText, item: BrokenItem, sensitive: Readonl
   const text = source.slice({ start: item.start, end: source.lineSpan(source.lineAt(item.end)).end });
   const [head = ""] = text.split("=", 1);
   const word = head.replace(/[^A-Za-z_]/g, "");
-  return nearest(word, sensitive) !== undefined || [...sensitive].some((name) => text.includes(name));
+  return isLike(word, sensitive) || [...sensitive].some((name) => text.includes(name));
 }
 
 /** Long runs of Base64, and the shorter lines next to them, unless they are plainly a public key. */
@@ -85,7 +89,7 @@ function literalsOf(root: Body, sensitive: ReadonlySet<string>): Span[] {
   const queue: Attribute[] = [];
   const visit = (body: Body, block?: Block) => {
     for (const attribute of body.attributes) {
-      if (nearest(attribute.name, sensitive) !== undefined) queue.push(attribute);
+      if (isLike(attribute.name, sensitive)) queue.push(attribute);
       const name = referenceName(attribute, block);
       if (name !== undefined) named.set(name, [...(named.get(name) ?? []), attribute]);
     }
@@ -104,6 +108,14 @@ function literalsOf(root: Body, sensitive: ReadonlySet<string>): Span[] {
     });
   }
   return literals;
+}
+
+/** A short name with two letters in the wrong order is not near by distance, and yet what was meant. */
+function isLike(word: string, sensitive: ReadonlySet<string>): boolean {
+  const sorted = (name: string) => [...name].sort().join("");
+  return (
+    nearest(word, sensitive) !== undefined || [...sensitive].some((name) => sorted(name) === sorted(word))
+  );
 }
 
 /** How other arguments refer to this one: `local.x` and `var.x`. */

@@ -1,4 +1,5 @@
 import type { HostKeyConfig, LimitsConfig, Revocations, UserConfig } from "./access.ts";
+import type { ReplicateJob } from "./replicate.ts";
 
 /** A configuration that has been validated and resolved: everything present, nothing to default again. */
 export interface Config {
@@ -7,6 +8,8 @@ export interface Config {
   readonly server: ServerConfig;
   /** In the order of the file; names are unique. */
   readonly targets: readonly TargetConfig[];
+  /** For `lazyssh replicate`, in the order of the file; names are unique. A server does nothing with them. */
+  readonly jobs: readonly ReplicateJob[];
 }
 
 export interface ServerConfig {

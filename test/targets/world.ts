@@ -54,6 +54,7 @@ export function world(
   const config = (changed: Partial<AwsEc2Target> | "removed" = {}): Config => ({
     file: "config.hcl",
     server: { group, maxMachines } as Config["server"],
+    jobs: [],
     targets: [
       ...(changed === "removed" ? [] : [{ ...archiver, ...overrides, ...changed }]),
       { type: "forward", name: "home", to: "192.0.2.1", ports: undefined },

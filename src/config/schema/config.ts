@@ -1,20 +1,25 @@
 import { type Decoder, didYouMean, headerOf } from "../decode/decoder.ts";
 import { allRows, type Table } from "../decode/row.ts";
 import { isFamily } from "../family.ts";
+import type { ReplicateJob } from "../replicate.ts";
 import type { Block, Body, SyntaxTree } from "../syntax/tree.ts";
 import type { Config, ServerConfig, TargetConfig } from "../types.ts";
 import { awsEc2Table, awsEc2Target } from "./aws-ec2.ts";
 import { checkAwsEc2 } from "./aws-ec2-check.ts";
 import { forwardTable, forwardTarget } from "./forward.ts";
+import { replicateTable } from "./replicate.ts";
+import { decodeJobs } from "./replicate-jobs.ts";
 import { serverConfig, serverTable } from "./server.ts";
 
 /** Every table, by what the manual calls it. */
-export const tables = { server: serverTable, forward: forwardTable, aws_ec2: awsEc2Table } satisfies Record<
-  string,
-  Table
->;
+export const tables = {
+  server: serverTable,
+  forward: forwardTable,
+  aws_ec2: awsEc2Table,
+  replicate: replicateTable,
+} satisfies Record<string, Table>;
 
-const TOP_LEVEL = ["server", "target", "locals", "variable"];
+const TOP_LEVEL = ["server", "target", "replicate", "locals", "variable"];
 const TARGET_TYPES = ["aws_ec2", "forward"];
 /** Types of the older program that this version does not serve. */
 const NOT_SERVED = new Set(["hcloud", "virtualbox"]);
@@ -34,13 +39,40 @@ export const publicWords: ReadonlySet<string> = new Set([
   ...NOT_SERVED,
 ]);
 
-/** The configuration, or undefined when anything in it is wrong (and has then been told to the decoder). */
-export function decodeConfig(
+/** What a file is read for: `serve` needs a server block, `any` takes a file that has jobs only as well. */
+export type Purpose = "serve" | "any";
+
+export interface DecodedFile {
+  /** Undefined when anything in it is wrong, or when there is no server. */
+  readonly config: Config | undefined;
+  readonly jobs: readonly ReplicateJob[];
+}
+
+/** What is wrong has been told to the decoder. */
+export function decodeFile(file: string, tree: SyntaxTree, purpose: Purpose, decoder: Decoder): DecodedFile {
+  reportUnknown(tree.body, decoder);
+  const jobs = decodeJobs(tree.body, decoder);
+  if (!hasJobsOnly(tree)) return { config: decodeConfig(file, tree, jobs, decoder), jobs };
+  if (purpose === "serve") {
+    const { start } = tree.body;
+    const detail =
+      'This file has replicate blocks only: it is for "lazyssh replicate". A server needs a file with a block server { … }.';
+    decoder.error({ start, end: start }, "Missing server block", detail);
+  }
+  return { config: undefined, jobs };
+}
+
+function hasJobsOnly({ body, broken }: SyntaxTree): boolean {
+  const types = [...body.blocks.map(({ type }) => type), ...broken.map(({ name }) => name)];
+  return types.includes("replicate") && !types.includes("server") && !types.includes("target");
+}
+
+function decodeConfig(
   file: string,
   { body, broken }: SyntaxTree,
+  jobs: readonly ReplicateJob[],
   decoder: Decoder,
 ): Config | undefined {
-  reportUnknown(body, decoder);
   const server = decodeServer(
     body,
     broken.some(({ name }) => name === "server"),
@@ -50,7 +82,7 @@ export function decodeConfig(
   if (targets?.length === 0 && broken.length === 0) warnOfNoTarget(body, decoder);
   if (server === undefined || targets === undefined) return undefined;
   if (server.maxMachines === undefined) warnOfEndlessFamilies(body, targets, decoder);
-  return { file, server, targets };
+  return { file, server, targets, jobs };
 }
 
 function reportUnknown({ attributes, blocks }: Body, decoder: Decoder): void {
