@@ -5,17 +5,20 @@ import type { Block, Body, SyntaxTree } from "../syntax/tree.ts";
 import type { Config, ServerConfig, TargetConfig } from "../types.ts";
 import { awsEc2Table, awsEc2Target } from "./aws-ec2.ts";
 import { checkAwsEc2 } from "./aws-ec2-check.ts";
+import { checkCommand, commandTable, commandTarget } from "./command.ts";
 import { forwardTable, forwardTarget } from "./forward.ts";
 import { serverConfig, serverTable } from "./server.ts";
 
 /** Every table, by what the manual calls it. */
-export const tables = { server: serverTable, forward: forwardTable, aws_ec2: awsEc2Table } satisfies Record<
-  string,
-  Table
->;
+export const tables = {
+  server: serverTable,
+  forward: forwardTable,
+  aws_ec2: awsEc2Table,
+  command: commandTable,
+} satisfies Record<string, Table>;
 
 const TOP_LEVEL = ["server", "target", "locals", "variable"];
-const TARGET_TYPES = ["aws_ec2", "forward"];
+const TARGET_TYPES = ["aws_ec2", "command", "forward"];
 /** Types of the older program that this version does not serve. */
 const NOT_SERVED = new Set(["hcloud", "virtualbox"]);
 
@@ -154,6 +157,11 @@ function decodeTarget(block: Block, name: string, type: string, decoder: Decoder
   if (type === "forward") {
     const section = decoder.decode(block, forwardTable);
     return section && forwardTarget(name, section);
+  }
+  if (type === "command") {
+    const section = decoder.decode(block, commandTable);
+    if (section) checkCommand(section, isFamily(name), decoder);
+    return section && commandTarget(name, section);
   }
   if (type !== "aws_ec2") return undefined;
   const section = decoder.decode(block, awsEc2Table);
