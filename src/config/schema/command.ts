@@ -12,7 +12,8 @@ const environment = refined(mapOf(text), "map of strings", (given) => {
   for (const [name, value] of given) {
     if (!/^[A-Za-z_]\w*$/.test(name))
       return no("The name of a variable has letters, digits and underscores, and begins with no digit.");
-    if (name.startsWith("LAZYSSH_")) return no('Names that start with "LAZYSSH_" are reserved.');
+    if (name.startsWith("LAZYSSH_"))
+      return no("Variables whose names begin with that of lazyssh are its own.");
     if (value.includes("\0")) return no("A value cannot have a null character in it.");
   }
   return ok(Object.fromEntries(given));
