@@ -7,7 +7,6 @@ export { renderDiagnostics } from "./render.ts";
 export type {
   AwsEc2Target,
   BeforeStop,
-  CommandTarget,
   Config,
   MachineTarget,
   MachineTargetConfig,

@@ -56,6 +56,8 @@ async function start({ records }: LookContext, order: Order): Promise<void> {
   const process = await processOf(child.pid ?? 0);
   // Should it not be possible, it is found by its environment.
   if (process) await records.write(order.id, "child", process).catch(() => undefined);
+  // Who looked between the order and this, on a machine under load, may have found that there was nothing.
+  await records.erase(order.id, "ended");
   const { foreground, startTimeoutMs } = order.commands;
   const waiting = new AbortController();
   const time = systemClock.sleep(foreground ? AT_ONCE_MS : startTimeoutMs, waiting.signal);

@@ -66,6 +66,11 @@ export class Records {
     }
   }
 
+  /** Takes back what turns out not to be so. */
+  async erase(id: string, name: keyof Facts): Promise<void> {
+    await rm(join(this.#folder, id, `${name}.json`), { force: true });
+  }
+
   /** Where `start` writes what it prints. */
   outputOf(id: string): string {
     return join(this.#folder, id, "output.log");
