@@ -124,6 +124,15 @@ describe("a target of type command", () => {
     ]);
   });
 
+  test("in a group it is each server's own, which is said", () => {
+    const grouped = server.replace("server {", 'server {\n  group = "g"');
+    const { diagnostics, config } = load(grouped + foreground());
+    expect(diagnostics.map(({ severity, summary }) => `${severity}: ${summary}`)).toEqual([
+      "warning: Machine of one server",
+    ]);
+    expect(config?.targets).toHaveLength(1);
+  });
+
   test("values of variables are not shown with what is wrong with them", () => {
     const { diagnostics } = load(server + foreground('  environment = { KEY = "s3cr3t", "1" = "hidden" }'));
     expect(diagnostics).toHaveLength(1);

@@ -52,6 +52,7 @@ export function decodeConfig(
   const targets = decodeTargets(body, decoder);
   if (targets?.length === 0 && broken.length === 0) warnOfNoTarget(body, decoder);
   if (server === undefined || targets === undefined) return undefined;
+  if (server.group !== undefined) warnOfMachinesOfOne(body, targets, decoder);
   if (server.maxMachines === undefined) warnOfEndlessFamilies(body, targets, decoder);
   return { file, server, targets };
 }
@@ -174,6 +175,17 @@ function unsupported(type: string): string {
     return `Targets of type "${type}" are not served by this version of lazyssh. It serves: ${TARGET_TYPES.join(", ")}.`;
   }
   return `There is no target type "${type}". ${didYouMean(type, TARGET_TYPES) || `There are: ${TARGET_TYPES.join(", ")}.`}`;
+}
+
+/** What a server's commands have started is written down beside it, where the others cannot see it. */
+function warnOfMachinesOfOne({ blocks }: Body, targets: readonly TargetConfig[], decoder: Decoder): void {
+  for (const target of targets) {
+    const block = blocks.find(({ type, labels }) => type === "target" && labels[0]?.value === target.name);
+    if (target.type !== "command" || !block) continue;
+    const detail =
+      'Servers of a group do not share machines of type "command": each of them starts and stops the machine by itself, whoever else uses it.';
+    decoder.warning(headerOf(block), "Machine of one server", detail);
+  }
 }
 
 /** Names cost nothing, and each has a machine. */

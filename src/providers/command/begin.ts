@@ -28,7 +28,14 @@ export async function begin(
   const id = idOf(token);
   const known = await records.read(id);
   if (known) return look(context, known, signal);
-  const intent = { id, token, target: target.name, at: now(), commands: commandsOf(target) };
+  const intent = {
+    id,
+    token,
+    target: target.name,
+    stateDir: records.stateDir,
+    at: now(),
+    commands: commandsOf(target),
+  };
   const ranBefore = !target.foreground && (await runs({ ...intent, ranBefore: false }, signal));
   const order: Order = { ...intent, ranBefore };
   await records.write(id, "order", order);

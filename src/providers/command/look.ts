@@ -68,8 +68,8 @@ export async function childOf(context: LookContext, facts: MachineFacts): Promis
 }
 
 /** What `start` has made that still runs, by its environment. */
-export async function startedBy({ token }: Order): Promise<readonly ProcessId[]> {
-  return processesWith([`LAZYSSH_TOKEN=${token}`, "LAZYSSH_COMMAND=start"]);
+export async function startedBy({ token, stateDir }: Order): Promise<readonly ProcessId[]> {
+  return processesWith([`LAZYSSH_TOKEN=${token}`, `LAZYSSH_STATE_DIR=${stateDir}`, "LAZYSSH_COMMAND=start"]);
 }
 
 async function lookAtProcess(context: LookContext, facts: MachineFacts): Promise<Seen> {

@@ -26,6 +26,8 @@ export interface Order {
   readonly token: string;
   /** Name of the target. */
   readonly target: string;
+  /** Of the server that gave the order. Servers of a group have the same tokens. */
+  readonly stateDir: string;
   /** Milliseconds since the epoch. */
   readonly at: number;
   /** It ran before, by `status`, and so is not ours to stop. */

@@ -5,7 +5,7 @@ import type { Machine, Notes, Provider } from "../provider.ts";
 import { begin } from "./begin.ts";
 import { end } from "./end.ts";
 import { type LookContext, lastKnown, look, unknownMachine } from "./look.ts";
-import { idOf, type Order } from "./order.ts";
+import { idOf } from "./order.ts";
 import { preflight } from "./preflight.ts";
 import { Records } from "./records.ts";
 import { environmentOf } from "./run.ts";
@@ -93,10 +93,11 @@ export function createCommandProvider(
     },
 
     async preflight() {
-      const order: Pick<Order, "id" | "token" | "target" | "commands"> = {
+      const order = {
         id: "",
         token: "",
         target: target.name,
+        stateDir: records.stateDir,
         commands: target,
       };
       return preflight(target, environmentOf(order, "start").PATH ?? "");

@@ -31,9 +31,11 @@ const REMEMBERED_MS = 3_600_000;
 
 /** Machines of all targets of type `command`, a folder of small files each, in `<stateDir>/commands`. */
 export class Records {
+  readonly stateDir: string;
   readonly #folder: string;
 
   constructor(stateDir: string) {
+    this.stateDir = stateDir;
     this.#folder = join(stateDir, "commands");
   }
 

@@ -26,7 +26,7 @@ const LARGEST_LOG = 1024 * 1024;
 
 /** The environment of a machine's commands. */
 export function environmentOf(
-  { commands, target, token, id }: Pick<Order, "id" | "token" | "target" | "commands">,
+  { commands, target, token, id, stateDir }: Omit<Order, "at" | "ranBefore">,
   verb: Verb,
 ): Record<string, string> {
   const passedOn = Object.entries(process.env).filter(([name]) => PASSED_ON.test(name));
@@ -37,6 +37,7 @@ export function environmentOf(
     LAZYSSH_TARGET: target,
     LAZYSSH_TOKEN: token,
     LAZYSSH_MACHINE: id,
+    LAZYSSH_STATE_DIR: stateDir,
     LAZYSSH_COMMAND: verb,
   };
 }

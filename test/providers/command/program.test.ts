@@ -1,10 +1,13 @@
-import { expect, test } from "vitest";
+import { expect, test as inTurn } from "vitest";
 import { freePort } from "../../harness/guest.ts";
 import { type JumpHost, startJumpHost } from "../../harness/jump-host.ts";
 import { type Program, runProgram, startProgram } from "../../harness/program.ts";
 import { type Running, type SshResult, ssh, startSsh } from "../../harness/ssh.ts";
 import { eventually } from "../../harness/world.ts";
 import { MACHINE, pidsIn, runsNow } from "./fixture.ts";
+
+/** They wait more than they work. */
+const test = inTurn.concurrent;
 
 interface Scene extends AsyncDisposable {
   readonly jump: JumpHost;
@@ -169,4 +172,20 @@ test("a machine that is started and asked for lives as one in the foreground doe
   await world.allGone();
   expect(world.pids()).toEqual([pid]);
   expect((await next.stop()).code).toBe(0);
+});
+
+test("a stop that fails is told with what to do by hand, and tried again until the machine is gone", async () => {
+  const line =
+    "[ -e tried ] || { touch tried; echo not today; exit 1; }; kill $(sed -n 's/boot //p' machine.log)";
+  await using world = await scene(`stop = ${JSON.stringify(["sh", "-c", line])}`);
+  expect((await world.on("hello")).code).toBe(0);
+  const told = await world.jump.program.logged("machine.leak_suspected");
+  expect(told).toMatchObject({
+    target: "machine",
+    reason: "stop of machine has failed, exit code 1: not today",
+  });
+  expect(told.remedy).toContain("kill $(sed");
+  expect(world.pids().map(runsNow)).toEqual([true]);
+  await world.allGone();
+  await world.jump.program.logged("machine.state", ({ to }) => to === "absent");
 });
