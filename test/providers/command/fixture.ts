@@ -4,6 +4,9 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { onTestFinished } from "vitest";
 import type { CommandTarget } from "../../../src/config/types.ts";
+import { createCommandProvider } from "../../../src/providers/command/provider.ts";
+import type { Provider } from "../../../src/providers/provider.ts";
+import { eventually } from "../../harness/world.ts";
 
 /** See there. */
 export const MACHINE = fileURLToPath(new URL("../../fixtures/machine.mjs", import.meta.url));
@@ -85,4 +88,29 @@ export function runsNow(pid: number): boolean {
   } catch {
     return false;
   }
+}
+
+export const never = new AbortController().signal;
+export const order = { token: "lazyssh-0f1e2d3c-0000-4000-8000-00000000000a", alternative: 0, notes: {} };
+
+/** A machine that writes down that it was booted, and runs until it is told to stop. */
+export const BOOT = "echo boot $$ >>machine.log; ";
+export const STAY = `${BOOT}exec sleep 60`;
+/** As a daemon does: started in the background, known by a file. */
+export const daemon = {
+  foreground: false,
+  start: sh(`(${BOOT.replace("$$", "$(sh -c 'echo $PPID')")} exec sleep 60) & echo $! >pid`),
+  status: sh("kill -0 $(cat pid) 2>/dev/null || exit 3"),
+  stop: sh("kill $(cat pid)"),
+} satisfies Partial<CommandTarget>;
+
+/** A provider, and others of the same state directory, as after a restart. */
+export function machines(patch: Partial<CommandTarget>, graceMs = 200) {
+  const folder = folderOfTest();
+  const target = commandTarget({ workingDirectory: folder, ...patch });
+  const open = (): Provider => createCommandProvider(target, { stateDir: folder }, graceMs);
+  const phase = async (id: string): Promise<string> => (await open().describe(id, never)).phase;
+  const gone = (id: string) => eventually("its end", async () => (await phase(id)) === "gone");
+  const fact = (id: string, name: string): string => join(folder, "commands", id, `${name}.json`);
+  return { folder, open, provider: open(), gone, phase, fact };
 }
