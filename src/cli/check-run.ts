@@ -44,7 +44,10 @@ async function askCloud({ env, clock }: CliContext, config: Config): Promise<rea
   const { stateDir, group } = config.server;
   const choice = await stateDirOf(chooseStateDir({ flag: undefined, config: stateDir }, env), config.file);
   const owner = ownerMark({ owner: (await knownOwner(choice)) ?? "nobody yet" }, group);
-  return checkOnline(config, { provider: (target) => createProvider(target, { owner }), clock });
+  return checkOnline(config, {
+    provider: (target) => createProvider(target, { owner, stateDir: choice.path }),
+    clock,
+  });
 }
 
 function verdict(online: readonly Diagnostic[]): string {

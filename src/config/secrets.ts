@@ -36,10 +36,7 @@ export function secretLines(
   for (const match of source.text.matchAll(PRIVATE_KEY))
     add({ start: match.index, end: match.index + match[0].length });
   addEncoded(source, lines);
-  // An argument that is commented out may still hold one.
-  const commented = new RegExp(`(?:#|//|/\\*).*?(?:${[...sensitive].join("|")}).*=`, "g");
-  for (const match of source.text.matchAll(commented))
-    add({ start: match.index, end: match.index + match[0].length });
+  addCommentedOut(source, sensitive, lines);
   if (tree === undefined) return lines;
   for (const span of literalsOf(tree.body, sensitive)) add(span);
   for (const item of tree.broken) {
@@ -60,6 +57,16 @@ function mayBeSensitive(source: SourceText, item: BrokenItem, sensitive: Readonl
   const [head = ""] = text.split("=", 1);
   const word = head.replace(/[^A-Za-z_]/g, "");
   return isLike(word, sensitive) || [...sensitive].some((name) => text.includes(name));
+}
+
+/** An argument that is commented out may still hold one. */
+function addCommentedOut(source: SourceText, sensitive: ReadonlySet<string>, lines: Set<number>): void {
+  const names = new RegExp([...sensitive].join("|"));
+  for (let line = 1; line <= source.lineCount; line++) {
+    const text = source.slice(source.lineSpan(line));
+    const start = text.search(/#|\/\/|\/\*/);
+    if (start !== -1 && names.test(text.slice(start, text.lastIndexOf("=") + 1))) lines.add(line);
+  }
 }
 
 /** Long runs of Base64, and the shorter lines next to them, unless they are plainly a public key. */

@@ -92,7 +92,8 @@ export async function startHost(options: HostOptions): Promise<Host> {
     server: serverId(stateDir),
     ...between({
       journal,
-      provider: (target) => createProvider(target, { owner: ownerMark(stateDir, group) }),
+      provider: (target) =>
+        createProvider(target, { owner: ownerMark(stateDir, group), stateDir: stateDir.path }),
     }),
   });
   const door = createFrontDoor({ config: config.server, targets: fleet, controls: fleet, events, clock });

@@ -68,6 +68,7 @@ test.each<[string, Table, readonly string[]]>([
   ["server", tables.server, ["docs/config.md"]],
   ["forward", tables.forward, ["docs/targets/forward.md"]],
   ["aws_ec2", tables.aws_ec2, ["docs/targets/aws_ec2.md", "docs/config.md"]],
+  ["command", tables.command, ["docs/targets/command.md", "docs/config.md"]],
   ["replicate", tables.replicate, ["docs/config.md"]],
 ])("the manual has every argument and block of %s", (_type, table, files) => {
   const text = files.map((file) => readFileSync(file, "utf8")).join("\n");

@@ -29,6 +29,7 @@ const bare = {
   ebsBlockDevices: [],
   attachVolumes: [],
   checkPort: 22,
+  portMap: new Map(),
   ready: "auto",
   shared: true,
   lingerMs: 0,

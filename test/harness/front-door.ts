@@ -61,6 +61,7 @@ function fakeTargets(hosts: Readonly<Record<string, string>>): FakeTargets {
       };
       const lease: Lease = {
         host,
+        dialPort: (port) => port,
         signal: taken.signal,
         release,
         carries: () => undefined,

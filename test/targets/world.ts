@@ -75,7 +75,8 @@ export function world(
         remote.commands.push(command.join(" "));
         if (remote.fails) throw remote.fails;
       },
-      provider: ({ region = "" }) => regions.get(region) ?? surroundings.provider,
+      provider: (target) =>
+        regions.get((target.type === "aws_ec2" && target.region) || "") ?? surroundings.provider,
       probe: async ({ signal, onWaiting, port: asked }) => {
         port.asked.push(asked);
         onWaiting("10.0.0.1:22 refuses connections");

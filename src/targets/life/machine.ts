@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { unlessAborted } from "../../util/deadline.ts";
 import type { LazysshError } from "../../util/errors.ts";
 import type { LeaseStatusLine, MachineStatus } from "../by-hand.ts";
-import type { Found, MachineContext } from "../context.ts";
+import { dialPort, type Found, type MachineContext } from "../context.ts";
 import type { Lease, Tenant } from "../lease.ts";
 import { announceFailure, announceState } from "./announce.ts";
 import { cutShort, statusOf } from "./by-hand.ts";
@@ -177,6 +177,7 @@ export class MachineDriver {
   #lease(id: LeaseId, host: string, taken: AbortSignal, release: () => void, signal: AbortSignal): Lease {
     return {
       host,
+      dialPort: (port) => dialPort(this.#context.target, port),
       signal: taken,
       release,
       carries: (traffic) => this.#tenancy.carries(id, traffic),
@@ -273,7 +274,6 @@ export class MachineDriver {
   }
 
   #newLaunch(number: number, token: string, machine: string | undefined, found: boolean): Launch {
-    const tenancy = this.#tenancy;
     return new Launch({
       context: this.#context,
       number,
@@ -281,10 +281,10 @@ export class MachineDriver {
       machine,
       found,
       report: (event) => this.#dispatch(event),
-      traffic: () => tenancy.traffic,
-      keptByConnections: () => tenancy.onlyConnections,
-      unanswered: () => tenancy.unanswered,
-      clients: () => tenancy.clients,
+      traffic: () => this.#tenancy.traffic,
+      keptByConnections: () => this.#tenancy.onlyConnections,
+      unanswered: () => this.#tenancy.unanswered,
+      clients: () => this.#tenancy.clients,
       onWaiting: () => this.#tell(),
     });
   }
