@@ -12,10 +12,10 @@ import {
 import { createEventStream, createLogger, logEvents } from "../observe/index.ts";
 import { chooseStateDir } from "../targets/index.ts";
 import { asLazysshError } from "../util/errors.ts";
+import { keepHeapSmall } from "../util/heap.ts";
 import { readConfigFile } from "./config.ts";
 import { type CliContext, exitCodes } from "./context.ts";
 import { variables } from "./flags.ts";
-import { keepHeapSmall } from "./heap.ts";
 import type { ServeFlags } from "./serve.ts";
 
 export async function serve(this: CliContext, flags: ServeFlags): Promise<void> {
