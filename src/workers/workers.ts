@@ -25,6 +25,7 @@ import { LazysshError, messageOf } from "../util/errors.ts";
 import { Client } from "./client.ts";
 import { addressesOf, type ToOwner, type ToWorker } from "./messages.ts";
 import { createPost, type Post } from "./post.ts";
+import { Queue } from "./queue.ts";
 
 export interface WorkersOptions {
   readonly config: Config;
@@ -59,7 +60,7 @@ export function createWorkers({ config, events, clock, ...machines }: WorkersOpt
   const stopped = new AbortController();
   /** All that are here, by id, and which worker's they are; those that are nobody's yet wait. */
   const clients = new Map<string, { readonly client: Client; post: Post | undefined }>();
-  const waiting = new Set<Client>();
+  const waiting = new Queue();
   /** Sources of those that have logged in, by id. */
   const members = new Map<string, string>();
   const sockets = createSockets(openFiles());
@@ -156,9 +157,7 @@ export function createWorkers({ config, events, clock, ...machines }: WorkersOpt
     const entry = clients.get(client.id);
     if (!entry) return;
     entry.post = undefined;
-    const others = [...waiting];
-    waiting.clear();
-    for (const one of [client, ...others]) waiting.add(one);
+    waiting.putBack(client);
     if (refusing === undefined) handOver();
     else end(client);
   };
@@ -181,6 +180,9 @@ export function createWorkers({ config, events, clock, ...machines }: WorkersOpt
     if (arrival === undefined || refusing !== undefined) return void socket.destroy();
     const objection = strangers.objection(arrival.source);
     if (objection !== undefined) return void turnAway(socket, objection);
+    // Whoever was dropped for it may be a worker's; here there is room only when one of those here goes.
+    const worst = sockets.roomForClient ? undefined : waiting.worst;
+    if (worst) end(worst);
     socket.once("close", sockets.take());
     const comer = comerOf(socket, arrival, clock.now());
     const client = new Client(comer, (reason) => drop(client.id, reason));
