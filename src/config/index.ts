@@ -10,5 +10,6 @@ export type {
   Config,
   MachineTarget,
   MachineTargetConfig,
+  ServerConfig,
   TargetConfig,
 } from "./types.ts";
