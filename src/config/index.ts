@@ -29,5 +29,6 @@ export type {
   Config,
   MachineTarget,
   MachineTargetConfig,
+  ServerConfig,
   TargetConfig,
 } from "./types.ts";

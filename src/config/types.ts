@@ -34,6 +34,8 @@ export interface ServerConfig {
   readonly maxMachines: number | undefined;
   /** Where metrics are served over HTTP. Undefined: nowhere. */
   readonly metrics: HostPort | undefined;
+  /** Processes that connections are spread over. 0 and 1: this one has them all. Default 0. */
+  readonly workers: number;
 }
 
 export interface HostPort {

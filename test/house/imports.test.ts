@@ -91,6 +91,13 @@ describe("what is loaded", () => {
     expect(reachableFrom("src/host/index.ts").packages).not.toContain("prom-client");
   });
 
+  it("loads what has workers only for who wants them, and in a worker nothing that starts machines", () => {
+    const roomsOf = (entry: string) => new Set([...reachableFrom(entry).files].map((file) => roomOf(file)));
+    expect(roomsOf("src/host/index.ts")).not.toContain("workers");
+    for (const room of ["host", "providers", "control", "cli"])
+      expect(roomsOf("src/workers/main.ts")).not.toContain(room);
+  });
+
   it("touches the inside of ssh2 in one file, and its key parser in another", () => {
     const allowed = ["src/server/wire.ts", "src/util/key-parser.ts"];
     expect(
