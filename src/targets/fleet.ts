@@ -254,7 +254,7 @@ function fixedLease(host: string): Lease {
   const release = () => undefined;
   return {
     host,
-    dialPort: (port) => port,
+    portMap: new Map(),
     signal: new AbortController().signal,
     release,
     carries: release,

@@ -60,8 +60,8 @@ export interface Traffic {
 export interface Lease extends AsyncDisposable {
   /** Host to dial; the port is the client's choice. */
   readonly host: string;
-  /** The port to dial for one of the machine's. */
-  dialPort(port: number): number;
+  /** Ports that are reached by another port of `host`. */
+  readonly portMap: ReadonlyMap<number, number>;
   /** Aborts, with a `LazysshError` as reason, when the machine is taken away while the lease is held. */
   readonly signal: AbortSignal;
   release(): void;

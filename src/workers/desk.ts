@@ -66,7 +66,7 @@ export function createDesk({ targets, controls, send }: DeskOptions): Desk {
     }
     lease.signal.addEventListener("abort", onTaken, { once: true });
     // At once: that it is taken away must not be told first.
-    send({ type: "done", call, value: lease.host });
+    send({ type: "done", call, value: { host: lease.host, portMap: lease.portMap } });
   };
 
   const perform = (

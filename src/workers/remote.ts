@@ -37,6 +37,9 @@ interface Pending {
   readonly told: ((stage: Stage) => void) | undefined;
 }
 
+/** What is told of a machine that was got. */
+type Where = Pick<Lease, "host" | "portMap">;
+
 interface Held {
   readonly taken: AbortController;
   traffic: (() => Traffic) | undefined;
@@ -105,7 +108,7 @@ export function createRemote({ addresses, send, clock }: RemoteOptions): Remote 
     reporting = false;
   };
 
-  const leaseOf = (host: string, id: number): Lease => {
+  const leaseOf = (where: Where, id: number): Lease => {
     const held: Held = { taken: new AbortController(), traffic: undefined, reported: 0 };
     leases.set(id, held);
     if (!reporting) void report();
@@ -114,7 +117,7 @@ export function createRemote({ addresses, send, clock }: RemoteOptions): Remote 
       send({ type: "leave", call: id, error: undefined, traffic: held.traffic?.() });
     };
     return {
-      host,
+      ...where,
       signal: held.taken.signal,
       release,
       carries(traffic) {
@@ -145,7 +148,7 @@ export function createRemote({ addresses, send, clock }: RemoteOptions): Remote 
         ask(
           { what: "acquire", target, tenant: tenantToWire(tenant) },
           { signal, told: tenant.told },
-          (host, id) => leaseOf(host as string, id),
+          (where, id) => leaseOf(where as Where, id),
         ),
     },
     controls: {

@@ -61,7 +61,7 @@ function fakeTargets(hosts: Readonly<Record<string, string>>): FakeTargets {
       };
       const lease: Lease = {
         host,
-        dialPort: (port) => port,
+        portMap: new Map(),
         signal: taken.signal,
         release,
         carries: () => undefined,

@@ -65,6 +65,7 @@ beforeEach(() => {
       };
       return {
         host: "10.0.0.7",
+        portMap: new Map([[22, 10_022]]),
         signal: taken.signal,
         release,
         carries: (traffic) => {

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { unlessAborted } from "../../util/deadline.ts";
 import type { LazysshError } from "../../util/errors.ts";
 import type { LeaseStatusLine, MachineStatus } from "../by-hand.ts";
-import { dialPort, type Found, type MachineContext } from "../context.ts";
+import type { Found, MachineContext } from "../context.ts";
 import type { Lease, Tenant } from "../lease.ts";
 import { announceFailure, announceState } from "./announce.ts";
 import { cutShort, statusOf } from "./by-hand.ts";
@@ -177,7 +177,7 @@ export class MachineDriver {
   #lease(id: LeaseId, host: string, taken: AbortSignal, release: () => void, signal: AbortSignal): Lease {
     return {
       host,
-      dialPort: (port) => dialPort(this.#context.target, port),
+      portMap: this.#context.target.portMap,
       signal: taken,
       release,
       carries: (traffic) => this.#tenancy.carries(id, traffic),
