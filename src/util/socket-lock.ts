@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { lstat, readdir, rm } from "node:fs/promises";
 import { connect, createServer, type Server } from "node:net";
 import { join } from "node:path";
-import { type Clock, systemClock } from "./clock.ts";
+import { type Clock, stayAlive, systemClock } from "./clock.ts";
 import { deadline } from "./deadline.ts";
 import { addressable } from "./socket-path.ts";
 
@@ -51,6 +51,8 @@ export async function takeSocketLock({
   clock = systemClock,
 }: SocketLockOptions): Promise<Taking> {
   const pattern = new RegExp(`^${name.replaceAll(".", "\\.")}(\\.[0-9a-f]{7})?$`);
+  // Between two tries nothing else might: the process would end in the middle of it, and quietly.
+  using _alive = stayAlive();
   for (let tries = 1; ; tries++) {
     const own = `${name}.${randomBytes(4).toString("hex").slice(1)}`;
     const path = addressable(join(folder, own));

@@ -1,8 +1,9 @@
-import { fork } from "node:child_process";
+import { execFile, fork } from "node:child_process";
 import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { type Clock, systemClock } from "../../src/util/clock.ts";
 import { type Taking, takeSocketLock } from "../../src/util/socket-lock.ts";
@@ -95,6 +96,18 @@ describe("takeSocketLock", () => {
     onTestFinished(() => void server.close());
     await new Promise<void>((listening) => server.listen(join(folder, "lock"), listening));
     expect(await take(folder)).toEqual({ kind: "held", holder: { pid: undefined, since: undefined } });
+  });
+
+  it("keeps a process alive that has nothing else to wait for than its turn", async () => {
+    const folder = tempDir();
+    // Never decided, so that there is a pause before each try.
+    const other = createServer((client) => client.end('{"pid":7,"since":8,"holds":false}\n'));
+    onTestFinished(() => void other.close());
+    await new Promise<void>((listening) => other.listen(join(folder, "lock"), listening));
+    const script = `import { takeSocketLock } from ${JSON.stringify(BUILT)};
+      console.log(JSON.stringify(await takeSocketLock({ folder: ${JSON.stringify(folder)}, name: "lock" })));`;
+    const { stdout } = await promisify(execFile)(process.execPath, ["--input-type=module", "-e", script]);
+    expect(JSON.parse(stdout)).toEqual({ kind: "held", holder: { pid: 7, since: 8 } });
   });
 
   it("fails where there is no folder, or no room for a socket in its path", async () => {
