@@ -13,6 +13,8 @@ export interface World {
   readonly rounds: number;
   /** Bytes of a bulk transfer. */
   readonly bytes: number;
+  /** Processes that lazyssh spreads its connections over. */
+  readonly workers: number;
   /** Told what is being done. */
   readonly progress: (text: string) => void;
 }
@@ -157,10 +159,10 @@ export const CASES: Readonly<Record<string, (world: World) => Promise<readonly F
 };
 
 async function withPeers<T>(
-  { keys, tree }: World,
+  { keys, tree, workers }: World,
   run: (peers: readonly [Peer, Peer]) => Promise<T>,
 ): Promise<T> {
-  await using lazyssh = await startLazyssh(keys, tree);
+  await using lazyssh = await startLazyssh(keys, tree, workers);
   await using sshd = await startSshd(keys);
   return await run([lazyssh, sshd]);
 }

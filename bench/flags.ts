@@ -9,9 +9,11 @@ export interface Flags {
   readonly only: readonly string[];
   /** For each direction of the bulk cases, in MiB. */
   readonly mib: number;
+  /** Of lazyssh. 0: it serves by itself. */
+  readonly workers: number;
 }
 
-export const USAGE = `npm run bench -- [--rounds N] [--only CASE,CASE] [--node PATH] [--mib N] [--json]
+export const USAGE = `npm run bench -- [--rounds N] [--only CASE,CASE] [--node PATH] [--mib N] [--workers N] [--json]
 
 Measures lazyssh beside OpenSSH's sshd, in rounds that alternate, and prints medians of the ratios.
 
@@ -19,6 +21,7 @@ Measures lazyssh beside OpenSSH's sshd, in rounds that alternate, and prints med
   --only CASE      bulk, layers, distance, streams, connect, idle, start or cold; several with commas
   --node PATH      another node for lazyssh than this one; ssh2's ciphers are built for it in a copy
   --mib N          how much is moved in the bulk cases (1024)
+  --workers N      processes that lazyssh spreads its connections over (0: none but its own)
   --json           figures of all rounds, for programs
 `;
 
@@ -32,6 +35,7 @@ export function readFlags(args: readonly string[]): Flags {
       node: { type: "string" },
       only: { type: "string", default: "" },
       mib: { type: "string", default: "1024" },
+      workers: { type: "string", default: "0" },
     },
   });
   return {
@@ -40,6 +44,7 @@ export function readFlags(args: readonly string[]): Flags {
     node: values.node,
     only: values.only.split(",").filter(Boolean),
     mib: positive("--mib", values.mib),
+    workers: values.workers === "0" ? 0 : positive("--workers", values.workers),
   };
 }
 

@@ -22,7 +22,8 @@ async function main(flags: Flags): Promise<void> {
   const figures: Figure[] = [];
   {
     await using ends = startEnds();
-    const world = { keys, tree, ends, rounds: flags.rounds, bytes: flags.mib * 1024 * 1024, progress };
+    const { rounds, workers, mib } = flags;
+    const world = { keys, tree, ends, rounds, workers, bytes: mib * 1024 * 1024, progress };
     for (const [name, run] of Object.entries(CASES)) if (wanted(name)) figures.push(...(await run(world)));
     if (wanted("start")) figures.push(...(await start(keys, tree, flags.rounds)));
   }

@@ -55,13 +55,14 @@ export function makeKeys(): Keys {
 }
 
 /** A config for lazyssh beside the keys, with a state directory of its own. Answers its path. */
-export function writeConfig(keys: Keys, name: string, targets: string): string {
+export function writeConfig(keys: Keys, name: string, targets: string, workers = 0): string {
   const config = join(keys.dir, `${name}.hcl`);
   const server = `server {
   listen = "127.0.0.1:0"
   host_key = file("host")
   authorized_key = file("client.pub")
   state_dir = "${join(keys.dir, `${name}-state`)}"
+  workers = ${workers}
 }
 `;
   writeFileSync(config, server + targets, { mode: 0o600 });
@@ -69,8 +70,13 @@ export function writeConfig(keys: Keys, name: string, targets: string): string {
 }
 
 /** lazyssh with one `forward` target to this machine, called `127.0.0.1` as sshd would have it. */
-export async function startLazyssh(keys: Keys, tree: Tree): Promise<Peer & { readonly startMs: number }> {
-  const config = writeConfig(keys, "config", 'target "127.0.0.1" "forward" {\n  to = "127.0.0.1"\n}\n');
+export async function startLazyssh(
+  keys: Keys,
+  tree: Tree,
+  workers: number,
+): Promise<Peer & { readonly startMs: number }> {
+  const targets = 'target "127.0.0.1" "forward" {\n  to = "127.0.0.1"\n}\n';
+  const config = writeConfig(keys, "config", targets, workers);
   const jump = await startJumpHost(config, process.env, tree);
   return {
     name: "lazyssh",

@@ -3,7 +3,8 @@ import {
   type Config,
   type Diagnostic,
   diagnosticsToJson,
-  loadConfig,
+  loadFile,
+  type ReplicateJob,
   renderDiagnostics,
 } from "../config/index.ts";
 import { createProvider } from "../providers/index.ts";
@@ -16,7 +17,7 @@ import { checkOnline } from "./online.ts";
 
 export async function check(this: CliContext, flags: CheckFlags): Promise<void> {
   const { env, stdout, stderr } = this;
-  const { config, sources, ...offline } = await loadConfig({
+  const { config, jobs, sources, ...offline } = await loadFile({
     file: flags.config,
     env,
     vars: variables(flags.var),
@@ -24,7 +25,7 @@ export async function check(this: CliContext, flags: CheckFlags): Promise<void> 
   using _alive = stayAlive();
   const online = flags.online && config ? await askCloud(this, config) : [];
   const diagnostics = [...offline.diagnostics, ...online];
-  const valid = config !== undefined && online.every(({ severity }) => severity !== "error");
+  const valid = jobs !== undefined && online.every(({ severity }) => severity !== "error");
   if (flags.json) {
     stdout.write(`${JSON.stringify(diagnosticsToJson(diagnostics, sources), undefined, 2)}\n`);
   } else {
@@ -32,6 +33,7 @@ export async function check(this: CliContext, flags: CheckFlags): Promise<void> 
       stderr.write(renderDiagnostics(diagnostics, sources, { color: stderr.isTTY === true }));
     }
     if (config) stdout.write(`${summary(config)}\n`);
+    else if (jobs) stdout.write(`${flags.config} is valid, ${jobsOf(jobs)}; it has no server\n`);
     if (config && flags.online) stdout.write(`${verdict(online)}\n`);
   }
   this.process.exitCode = valid ? exitCodes.ok : exitCodes.usage;
@@ -42,7 +44,10 @@ async function askCloud({ env, clock }: CliContext, config: Config): Promise<rea
   const { stateDir, group } = config.server;
   const choice = await stateDirOf(chooseStateDir({ flag: undefined, config: stateDir }, env), config.file);
   const owner = ownerMark({ owner: (await knownOwner(choice)) ?? "nobody yet" }, group);
-  return checkOnline(config, { provider: (target) => createProvider(target, { owner }), clock });
+  return checkOnline(config, {
+    provider: (target) => createProvider(target, { owner, stateDir: choice.path }),
+    clock,
+  });
 }
 
 function verdict(online: readonly Diagnostic[]): string {
@@ -51,11 +56,19 @@ function verdict(online: readonly Diagnostic[]): string {
   return fails ? "a start would fail, see above" : "a start may fail, see above";
 }
 
-function summary({ file, server, targets }: Config): string {
+function jobsOf(jobs: readonly ReplicateJob[]): string {
+  return listing(
+    jobs.map(({ name }) => name),
+    "job",
+  );
+}
+
+function summary({ file, server, targets, jobs }: Config): string {
   const names = targets.map((target) => target.name);
   const users = server.users.map(({ name, keys }) => `${name} (${keysOf(keys)})`);
   const lines = [`${file} is valid, ${listing(names, "target")}`, listing(users, "user")];
   const open = targets.filter(({ ports }) => ports === undefined).map((target) => target.name);
+  if (jobs.length > 0) lines.push(jobsOf(jobs));
   if (open.length > 0) lines.push(`no "ports": connections may reach every port of ${open.join(", ")}`);
   return lines.join("\n");
 }

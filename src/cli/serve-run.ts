@@ -15,11 +15,9 @@ import { asLazysshError } from "../util/errors.ts";
 import { readConfigFile } from "./config.ts";
 import { type CliContext, exitCodes } from "./context.ts";
 import { variables } from "./flags.ts";
-import { keepHeapSmall } from "./heap.ts";
 import type { ServeFlags } from "./serve.ts";
 
 export async function serve(this: CliContext, flags: ServeFlags): Promise<void> {
-  keepHeapSmall();
   const { env, clock } = this;
   const { notifySocket, watchdogMs, sockets } = takeSystemdEnv(env, process.pid);
   const first = await readConfigFile(this, flags);

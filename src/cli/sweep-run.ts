@@ -64,7 +64,11 @@ async function sweepAll(
   using limit = deadline(clock, LIMIT_MS, late);
   const work = createSweep({
     targets: config.targets.filter((target): target is MachineTargetConfig => target.type !== "forward"),
-    provider: (target) => createProvider(target, { owner: ownerMark(stateDir, config.server.group) }),
+    provider: (target) =>
+      createProvider(target, {
+        owner: ownerMark(stateDir, config.server.group),
+        stateDir: stateDir.path,
+      }),
     journal: createJournal(stateDir.path),
     clock,
     remote,

@@ -28,10 +28,15 @@ export class ConfigFiles {
 
   /** Where a file that is about to be read lies; it is among the paths from now on. */
   locate(given: string): string {
-    const expanded = given.startsWith("~/") && this.#home ? join(this.#home, given.slice(2)) : given;
-    const path = isAbsolute(expanded) ? expanded : join(this.#folder, expanded);
+    const path = this.resolve(given);
     this.#paths.add(path);
     return path;
+  }
+
+  /** Where a file lies that others will read. */
+  resolve(given: string): string {
+    const expanded = given.startsWith("~/") && this.#home ? join(this.#home, given.slice(2)) : given;
+    return isAbsolute(expanded) ? expanded : join(this.#folder, expanded);
   }
 
   /** The bytes of a file of at most 4 MiB. */

@@ -1,4 +1,4 @@
-import ssh2 from "ssh2";
+import { parseKey } from "../util/key-parser.ts";
 import { readPublicKey } from "./ssh-key/public-key.ts";
 import type { PublicKey } from "./types.ts";
 
@@ -35,17 +35,6 @@ export function parsePrivateKey(text: string): PrivateKey {
   }
   if (parsed.isPrivateKey()) return { key, type: parsed.type, publicBlob: parsed.getPublicSSH() };
   return { problem: "This is a public key; the private key of the host is needed." };
-}
-
-/** ssh2 answers with one key, with a list (an empty one for some damaged keys) or with an error, or throws it. */
-function parseKey(text: string): ssh2.ParsedKey | Error {
-  try {
-    const [first] = [ssh2.utils.parseKey(text) as unknown].flat();
-    if (first instanceof Error) return first;
-    return first === undefined ? new Error("no key") : (first as ssh2.ParsedKey);
-  } catch (error) {
-    return error instanceof Error ? error : new Error(String(error));
-  }
 }
 
 export interface FirstKey {

@@ -6,11 +6,12 @@ import { type Diagnostic, Findings } from "./diagnostic.ts";
 import { createEvaluator } from "./evaluate/functions.ts";
 import { ConfigFiles } from "./files.ts";
 import { createScope, type GivenInputs } from "./inputs.ts";
-import { decodeConfig, publicWords, sensitiveNames } from "./schema/config.ts";
+import type { ReplicateJob } from "./replicate.ts";
+import { type DecodedFile, decodeFile, type Purpose, publicWords, sensitiveNames } from "./schema/config.ts";
 import { decodeSource, type SourceText } from "./source.ts";
 import { Sources } from "./sources.ts";
 import { parseSource } from "./syntax/body.ts";
-import type { Config } from "./types.ts";
+import type { Config, HostPort } from "./types.ts";
 
 export interface LoadOptions {
   /** Path of the file, as the user named it: so it is named in diagnostics. */
@@ -37,10 +38,39 @@ export interface ConfigResult {
   readonly sources: Sources;
 }
 
-/** Reads and checks a configuration file. Never throws: a file that cannot be read is a diagnostic too. */
+/** Like a configuration; a file that has replicate blocks and no server is as good. */
+export interface FileResult extends ConfigResult {
+  /** Undefined when anything in the file is wrong. */
+  readonly jobs: readonly ReplicateJob[] | undefined;
+}
+
+/** The jobs of a file, and what the server in it is, if it has one. */
+export interface JobsResult extends Omit<FileResult, "config"> {
+  /** Addresses of the file's targets, those of families with their wildcards. */
+  readonly targets: readonly string[];
+  readonly listen: HostPort | undefined;
+}
+
+/** Reads and checks the file of a server. Never throws: a file that cannot be read is a diagnostic too. */
 export async function loadConfig(options: LoadOptions): Promise<ConfigResult> {
+  return load(options, "serve");
+}
+
+/** The same of a file of any kind. */
+export async function loadFile(options: LoadOptions): Promise<FileResult> {
+  return load(options, "any");
+}
+
+/** What `lazyssh replicate` reads. A server's file is checked in full. */
+export async function loadJobs(options: LoadOptions): Promise<JobsResult> {
+  const { config, ...others } = await loadFile(options);
+  const targets = config?.targets.map(({ name }) => name) ?? [];
+  return { ...others, targets, listen: config?.server.listen };
+}
+
+async function load(options: LoadOptions, purpose: Purpose): Promise<FileResult> {
   try {
-    return parseConfig(await readAll(options.file), options);
+    return parseFile(await readAll(options.file), options, purpose);
   } catch (error) {
     const diagnostic: Diagnostic = {
       severity: "error",
@@ -49,6 +79,7 @@ export async function loadConfig(options: LoadOptions): Promise<ConfigResult> {
     };
     return {
       config: undefined,
+      jobs: undefined,
       diagnostics: [diagnostic],
       files: [options.file],
       sources: new Sources(sensitiveNames, publicWords),
@@ -68,17 +99,29 @@ async function readAll(file: string): Promise<Buffer> {
 }
 
 /** Like {@link loadConfig}, of bytes at hand. `file()` and `templatefile()` still read, relative to the folder of `file`. */
-export function parseConfig(bytes: Uint8Array, { file, env, vars = {} }: LoadOptions): ConfigResult {
+export function parseConfig(bytes: Uint8Array, options: LoadOptions): ConfigResult {
+  return parseFile(bytes, options, "serve");
+}
+
+/** Like {@link loadFile}, in the same way. */
+export function parseFile(
+  bytes: Uint8Array,
+  { file, env, vars = {} }: LoadOptions,
+  purpose: Purpose = "any",
+): FileResult {
   const findings = new Findings();
   const sources = new Sources(sensitiveNames, publicWords);
   const decoded = decodeSource(file, bytes);
   if (!decoded.ok) reportEncoding(decoded.source, decoded.badByte, findings);
   const files = new ConfigFiles(dirname(resolve(file)), env);
-  const config = decoded.ok ? readSource(decoded.source, { files, env, vars }, findings, sources) : undefined;
+  const read = decoded.ok
+    ? readSource(decoded.source, { files, env, vars, purpose }, findings, sources)
+    : undefined;
   if (!decoded.ok) sources.add(decoded.source);
   const diagnostics = findings.all.map((finding) => sources.diagnostic(finding)).sort(inOrder(file));
   return {
-    config: findings.errorCount === 0 ? config : undefined,
+    config: findings.errorCount === 0 ? read?.config : undefined,
+    jobs: findings.errorCount === 0 ? read?.jobs : undefined,
     diagnostics,
     files: [file, ...files.paths],
     sources,
@@ -87,10 +130,10 @@ export function parseConfig(bytes: Uint8Array, { file, env, vars = {} }: LoadOpt
 
 function readSource(
   source: SourceText,
-  given: GivenInputs & { readonly files: ConfigFiles },
+  given: GivenInputs & { readonly files: ConfigFiles; readonly purpose: Purpose },
   findings: Findings,
   sources: Sources,
-): Config | undefined {
+): DecodedFile {
   const tree = parseSource(source, findings);
   sources.add(source, tree);
   const evaluator = createEvaluator(findings, {
@@ -100,7 +143,8 @@ function readSource(
     isSecret: (text, span) => sources.isSecret(text, span),
   });
   const scope = createScope(tree, given, evaluator);
-  return decodeConfig(source.name, tree, new Decoder(evaluator, scope, tree.broken, given.files));
+  const decoder = new Decoder(evaluator, scope, tree.broken, given.files);
+  return decodeFile(source.name, tree, given.purpose, decoder);
 }
 
 function reportEncoding(source: SourceText, badByte: number, findings: Findings): void {

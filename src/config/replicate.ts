@@ -96,3 +96,32 @@ export type Hook =
       readonly headers: Readonly<Record<string, string>>;
     }
   | { readonly kind: "command"; readonly argv: readonly string[] };
+
+/** What a job is that says no more than it must: who makes one from flags begins with this, as the config language does. */
+export const DEFAULT_JOB: Omit<ReplicateJob, "name" | "target" | "source" | "destination"> = {
+  direction: "push",
+  recursive: false,
+  exclude: [],
+  snapshots: { include: ["*"], exclude: [] },
+  ssh: {
+    program: "ssh",
+    config: undefined,
+    user: undefined,
+    identity: undefined,
+    jump: undefined,
+    port: undefined,
+    options: [],
+  },
+  zfs: "zfs",
+  remoteZfs: "zfs",
+  send: { raw: undefined, compress: "auto", rateLimit: undefined, intermediates: true },
+  keep: undefined,
+  before: undefined,
+  after: undefined,
+  bootTimeoutMs: 600_000,
+  timeoutMs: 25 * 3_600_000,
+  stallTimeoutMs: 600_000,
+  maxAgeMs: undefined,
+  scrubEveryMs: undefined,
+  report: { onStart: [], onSuccess: [], onFailure: [] },
+};

@@ -36,6 +36,7 @@ export function secretLines(
   for (const match of source.text.matchAll(PRIVATE_KEY))
     add({ start: match.index, end: match.index + match[0].length });
   addEncoded(source, lines);
+  addCommentedOut(source, sensitive, lines);
   if (tree === undefined) return lines;
   for (const span of literalsOf(tree.body, sensitive)) add(span);
   for (const item of tree.broken) {
@@ -55,7 +56,17 @@ function mayBeSensitive(source: SourceText, item: BrokenItem, sensitive: Readonl
   const text = source.slice({ start: item.start, end: source.lineSpan(source.lineAt(item.end)).end });
   const [head = ""] = text.split("=", 1);
   const word = head.replace(/[^A-Za-z_]/g, "");
-  return nearest(word, sensitive) !== undefined || [...sensitive].some((name) => text.includes(name));
+  return isLike(word, sensitive) || [...sensitive].some((name) => text.includes(name));
+}
+
+/** An argument that is commented out may still hold one. */
+function addCommentedOut(source: SourceText, sensitive: ReadonlySet<string>, lines: Set<number>): void {
+  const names = new RegExp([...sensitive].join("|"));
+  for (let line = 1; line <= source.lineCount; line++) {
+    const text = source.slice(source.lineSpan(line));
+    const start = text.search(/#|\/\/|\/\*/);
+    if (start !== -1 && names.test(text.slice(start, text.lastIndexOf("=") + 1))) lines.add(line);
+  }
 }
 
 /** Long runs of Base64, and the shorter lines next to them, unless they are plainly a public key. */
@@ -85,7 +96,7 @@ function literalsOf(root: Body, sensitive: ReadonlySet<string>): Span[] {
   const queue: Attribute[] = [];
   const visit = (body: Body, block?: Block) => {
     for (const attribute of body.attributes) {
-      if (nearest(attribute.name, sensitive) !== undefined) queue.push(attribute);
+      if (isLike(attribute.name, sensitive)) queue.push(attribute);
       const name = referenceName(attribute, block);
       if (name !== undefined) named.set(name, [...(named.get(name) ?? []), attribute]);
     }
@@ -104,6 +115,14 @@ function literalsOf(root: Body, sensitive: ReadonlySet<string>): Span[] {
     });
   }
   return literals;
+}
+
+/** A short name with two letters in the wrong order is not near by distance, and yet what was meant. */
+function isLike(word: string, sensitive: ReadonlySet<string>): boolean {
+  const sorted = (name: string) => [...name].sort().join("");
+  return (
+    nearest(word, sensitive) !== undefined || [...sensitive].some((name) => sorted(name) === sorted(word))
+  );
 }
 
 /** How other arguments refer to this one: `local.x` and `var.x`. */

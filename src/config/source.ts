@@ -19,7 +19,8 @@ export interface SourceRange {
   readonly end: Position;
 }
 
-const segmenter = new Intl.Segmenter("en", { granularity: "grapheme" });
+/** Made when first needed: its tables are a megabyte. */
+let segmenter: Intl.Segmenter | undefined;
 /** Characters that never join with each other: for them one UTF-16 unit is one cluster. */
 const ALWAYS_APART = /^[\t\x20-\x7e\u00a1-\u00a8\u00aa-\u00ac\u00b0-\u024f\u3041-\u3096\u4e00-\u9fff]*$/;
 const WINDOW = 512;
@@ -43,6 +44,7 @@ export function graphemeIndex(text: string, count: number): number {
 // In windows, because V8 takes quadratic time for a long text. A cluster that touches the end of its window is
 // looked at again in the next one.
 function* graphemeStarts(text: string): Generator<number> {
+  segmenter ??= new Intl.Segmenter("en", { granularity: "grapheme" });
   let size = WINDOW;
   for (let start = 0; start < text.length; ) {
     const end = Math.min(start + size, text.length);

@@ -78,8 +78,9 @@ export class Sources {
   }
 
   #redact(words: string): string {
-    return words.replace(/"([^"]{4,})"/g, (quotation, word: string) =>
-      this.#publicWords.has(word) ? quotation : HIDDEN,
+    // Short ones are matched too: else what follows a short quotation would be taken for one, and the next one not.
+    return words.replace(/"([^"]*)"/g, (quotation, word: string) =>
+      word.length < 4 || this.#publicWords.has(word) ? quotation : HIDDEN,
     );
   }
 }

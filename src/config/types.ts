@@ -1,4 +1,5 @@
 import type { HostKeyConfig, LimitsConfig, Revocations, UserConfig } from "./access.ts";
+import type { ReplicateJob } from "./replicate.ts";
 
 /** A configuration that has been validated and resolved: everything present, nothing to default again. */
 export interface Config {
@@ -7,6 +8,8 @@ export interface Config {
   readonly server: ServerConfig;
   /** In the order of the file; names are unique. */
   readonly targets: readonly TargetConfig[];
+  /** For `lazyssh replicate`, in the order of the file; names are unique. A server does nothing with them. */
+  readonly jobs: readonly ReplicateJob[];
 }
 
 export interface ServerConfig {
@@ -31,6 +34,8 @@ export interface ServerConfig {
   readonly maxMachines: number | undefined;
   /** Where metrics are served over HTTP. Undefined: nowhere. */
   readonly metrics: HostPort | undefined;
+  /** Processes that connections are spread over. 0 and 1: this one has them all. Default 0. */
+  readonly workers: number;
 }
 
 export interface HostPort {
@@ -51,7 +56,7 @@ export interface PublicKey {
 export type TargetConfig = ForwardTarget | MachineTargetConfig;
 
 /** The targets behind which a machine is started and stopped. */
-export type MachineTargetConfig = AwsEc2Target;
+export type MachineTargetConfig = AwsEc2Target | CommandTarget;
 
 /** A fixed address that is dialled; nothing is started or stopped. */
 export interface ForwardTarget {
@@ -70,6 +75,8 @@ export interface MachineTarget {
   readonly checkPort: number;
   /** TCP ports that channels may reach. Undefined: any. */
   readonly ports: readonly number[] | undefined;
+  /** Which port of the address is connected to instead of one of the machine's. One that is not in it stands for itself. */
+  readonly portMap: ReadonlyMap<number, number>;
   /**
    * What counts as an answer on `checkPort`: `ssh` a line `SSH-2.0-…`, `tcp` an accepted connection, `auto` (default)
    * an SSH line on any port, but on a port other than 22 a connection that stays open in silence for 15 s will do.
@@ -155,6 +162,33 @@ export interface AwsEc2Target extends MachineTarget {
   readonly availabilityZone: string | undefined;
   readonly ebsBlockDevices: readonly EbsBlockDevice[];
   readonly attachVolumes: readonly AttachVolume[];
+}
+
+/** A machine that the user's own programs start and stop. Commands are argv lists, and run by no shell. */
+export interface CommandTarget extends MachineTarget {
+  readonly type: "command";
+  readonly start: readonly string[];
+  /** `start` is the machine: its exit is the machine's end. Otherwise `stop` and `status` are there. */
+  readonly foreground: boolean;
+  /** Undefined, only with `foreground`: SIGTERM. */
+  readonly stop: readonly string[] | undefined;
+  /** Exit code 0 says that it runs, one of `stoppedExitCodes` that it does not, any other nothing. */
+  readonly status: readonly string[] | undefined;
+  readonly stoppedExitCodes: readonly number[];
+  /** Host to dial. Exactly one of this and `addressCommand` is there. */
+  readonly to: string | undefined;
+  /** Prints the host to dial as its first line. */
+  readonly addressCommand: readonly string[] | undefined;
+  /** Beside what all commands have. Sensitive. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** Undefined: `/`. */
+  readonly workingDirectory: string | undefined;
+  /** In milliseconds. Default 2 minutes; without effect on `start` in the foreground. */
+  readonly startTimeoutMs: number;
+  /** From the first attempt to stop the machine to its end, in milliseconds. Default 2 minutes. */
+  readonly stopTimeoutMs: number;
+  /** Of `status` and `addressCommand`, in milliseconds. Default 10 s. */
+  readonly statusTimeoutMs: number;
 }
 
 /** One `ebs_block_device` block: a volume made with the instance. */

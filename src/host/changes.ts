@@ -9,8 +9,14 @@ export interface Reloaded {
   readonly kept: readonly string[];
 }
 
-/** What another listener, another state directory or another owner mark would be needed for. */
-const AT_START = { listen: "listen", stateDir: "state_dir", group: "group", metrics: "metrics" } as const;
+/** What another listener, other processes, another state directory or another owner mark would be needed for. */
+const AT_START = {
+  listen: "listen",
+  stateDir: "state_dir",
+  group: "group",
+  metrics: "metrics",
+  workers: "workers",
+} as const;
 
 export function compare(before: Config, after: Config): Reloaded {
   const [was, is] = [before.server, after.server];
@@ -36,8 +42,8 @@ export function compare(before: Config, after: Config): Reloaded {
 
 /** The config that a running server can have: what is said once, at the start, is as it was. */
 export function applicable(before: Config, after: Config): Config {
-  const { listen, stateDir, group, metrics } = before.server;
-  return { ...after, server: { ...after.server, listen, stateDir, group, metrics } };
+  const { listen, stateDir, group, metrics, workers } = before.server;
+  return { ...after, server: { ...after.server, listen, stateDir, group, metrics, workers } };
 }
 
 interface Named {

@@ -1,7 +1,7 @@
-import type { Config, MachineTargetConfig } from "../config/index.ts";
+import type { Config, MachineTargetConfig, ServerConfig, TargetConfig } from "../config/index.ts";
 import type { EventStream } from "../observe/index.ts";
 import { createProvider, type Provider } from "../providers/index.ts";
-import { createFrontDoor } from "../server/index.ts";
+import { createFrontDoor, type FrontDoor } from "../server/index.ts";
 import {
   createFleet,
   createJournal,
@@ -67,6 +67,11 @@ export interface Host {
   abandon(): void;
 }
 
+/** Those who have workers tell them, too, which targets there are. */
+interface Door extends Omit<FrontDoor, "reload"> {
+  reload(config: ServerConfig, targets: readonly TargetConfig[]): void;
+}
+
 /**
  * Takes the state directory, takes up what an earlier run left, and listens.
  *
@@ -92,10 +97,15 @@ export async function startHost(options: HostOptions): Promise<Host> {
     server: serverId(stateDir),
     ...between({
       journal,
-      provider: (target) => createProvider(target, { owner: ownerMark(stateDir, group) }),
+      provider: (target) =>
+        createProvider(target, { owner: ownerMark(stateDir, group), stateDir: stateDir.path }),
     }),
   });
-  const door = createFrontDoor({ config: config.server, targets: fleet, controls: fleet, events, clock });
+  const inside = { targets: fleet, controls: fleet, events, clock };
+  const door: Door =
+    config.server.workers > 1
+      ? (await import("../workers/index.ts")).createWorkers({ config, ...inside })
+      : createFrontDoor({ config: config.server, ...inside });
   const usage = createUsage(events);
   const around = { config, events, clock };
   let address: Host["address"];
@@ -144,7 +154,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
     status: () => statusLine(phase, fleet.status(), usage),
     reload(given) {
       const next = applicable(config, given);
-      door.reload(next.server);
+      door.reload(next.server, next.targets);
       fleet.reconfigure(next);
       const { changes } = compare(config, next);
       const { kept } = compare(config, given);

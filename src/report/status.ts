@@ -1,5 +1,5 @@
 import { setMaxListeners } from "node:events";
-import type { ByHand, TargetStatus, VolumeStatus } from "../targets/by-hand.ts";
+import type { Controls, TargetStatus, VolumeStatus } from "../targets/by-hand.ts";
 import type { Clock } from "../util/clock.ts";
 import { deadline, unlessAborted } from "../util/deadline.ts";
 import { LazysshError, messageOf } from "../util/errors.ts";
@@ -34,7 +34,7 @@ export interface TargetReport extends TargetStatus {
 }
 
 export interface ReportOptions {
-  readonly machines: Pick<ByHand, "status" | "volumes">;
+  readonly machines: Pick<Controls, "status" | "volumes">;
   readonly clock: Clock;
   /** Whether the cloud is asked for them. */
   readonly volumes: boolean;
@@ -61,5 +61,5 @@ export async function reportTargets(options: ReportOptions): Promise<readonly Ta
       return { ...silent, volumesProblem: messageOf(error) };
     }
   };
-  return await Promise.all(machines.status().map(report));
+  return await Promise.all((await machines.status()).map(report));
 }

@@ -1,5 +1,5 @@
 import type { EventStream } from "../observe/events.ts";
-import type { ByHand } from "../targets/by-hand.ts";
+import type { Controls } from "../targets/by-hand.ts";
 import type { Tenant } from "../targets/lease.ts";
 import type { Clock } from "../util/clock.ts";
 import { LazysshError } from "../util/errors.ts";
@@ -17,7 +17,7 @@ import type { Wire } from "./wire.ts";
 export interface ChannelsOptions extends Admission {
   readonly wire: Wire;
   readonly tenant: Tenant;
-  readonly controls: ByHand;
+  readonly controls: Controls;
   /** Since when the server serves, milliseconds since the epoch. */
   readonly serverSince: number;
   readonly events: EventStream;

@@ -1,6 +1,6 @@
 import type { ServerConfig } from "../config/types.ts";
 import type { AuthOutcome, EventStream } from "../observe/events.ts";
-import type { ByHand } from "../targets/by-hand.ts";
+import type { Controls } from "../targets/by-hand.ts";
 import type { Targets } from "../targets/lease.ts";
 import type { Clock } from "../util/clock.ts";
 import { type Deadline, deadline } from "../util/deadline.ts";
@@ -36,7 +36,7 @@ export interface ConnectionOptions extends Comer {
   readonly config: () => ServerConfig;
   readonly hostKeys: HostKeys;
   readonly targets: Targets;
-  readonly controls: ByHand;
+  readonly controls: Controls;
   /** Since when the server serves, milliseconds since the epoch. */
   readonly serverSince: number;
   readonly events: EventStream;
@@ -114,8 +114,9 @@ export function serveConnection(options: ConnectionOptions): Connection {
       identity = verified;
       credential = shown;
       const { user: name, permissions } = verified;
-      const { maxMachines } = permissions;
-      tenant = { ...tenant, user: { name, maxMachines, sees: (target) => sees(permissions, target) } };
+      const { maxMachines, targets, permitOpen } = permissions;
+      const reach = { targets, permitOpen };
+      tenant = { ...tenant, user: { name, maxMachines, reach, sees: (target) => sees(reach, target) } };
       grace[Symbol.dispose]();
       const full = options.full();
       if (full !== undefined) end(DISCONNECT.TOO_MANY_CONNECTIONS, full);
@@ -275,6 +276,7 @@ export function serveConnection(options: ConnectionOptions): Connection {
 
   return {
     receive: (first) => void onBytes(first, () => () => undefined),
+    id: connection,
     source: options.source,
     get progress() {
       return progress;

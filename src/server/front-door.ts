@@ -1,34 +1,23 @@
-import { randomBytes } from "node:crypto";
 import type { Socket } from "node:net";
-import { totalmem } from "node:os";
 import type { ServerConfig } from "../config/types.ts";
 import type { EventStream } from "../observe/events.ts";
-import type { ByHand } from "../targets/by-hand.ts";
+import type { Controls } from "../targets/by-hand.ts";
 import type { Targets } from "../targets/lease.ts";
 import type { Clock } from "../util/clock.ts";
-import { messageOf } from "../util/errors.ts";
-import { nativeCiphersLeftOut } from "../util/native-ciphers.ts";
-import { type Connection, serveConnection } from "./connection.ts";
-import { sourceOf } from "./gate.ts";
-import { readHostKeys } from "./host-keys.ts";
-import { HYBRID_KEX, hasHybridKex } from "./hybrid-kex.ts";
-import { type Limits, limitsOf } from "./limits.ts";
-import { createListeners } from "./listeners.ts";
-import { type Comer, createLobby } from "./lobby.ts";
-import { openFiles } from "./open-files.ts";
-import { DISCONNECT } from "./protocol.ts";
-import { BEATS_PER_KEEPALIVE } from "./pulse.ts";
-import { createSockets } from "./sockets.ts";
-import { createStrangers } from "./strangers.ts";
+import { arrivalOf, comerOf } from "./arrival.ts";
+import { reportEngine } from "./engine.ts";
+import { createHall } from "./hall.ts";
+import type { Limits } from "./limits.ts";
+import { createListeners, reportTrouble } from "./listeners.ts";
+import { createStrangers, type Strangers } from "./strangers.ts";
 import { createTurnAway } from "./turn-away.ts";
-import { createWindowBudget } from "./window-budget.ts";
-import { hasNativeCiphers, wireReady } from "./wire.ts";
+import { wireReady } from "./wire.ts";
 
 export interface FrontDoorOptions {
   readonly config: ServerConfig;
   readonly targets: Targets;
   /** For what is asked by `ssh lazyssh COMMAND`. */
-  readonly controls: ByHand;
+  readonly controls: Controls;
   readonly events: EventStream;
   readonly clock: Clock;
   /** Those not given are as the config says. */
@@ -60,194 +49,74 @@ export interface FrontDoor {
   close(): Promise<void>;
 }
 
-/** Bytes that all clients together may send before targets have taken them; a quarter of the memory if that is less. */
-const MOST_WINDOWS = 2 * 1024 * 1024 * 1024;
-/** With all of them free a new channel has the largest window there is, and with a thousand that do nothing there is something left to grow. */
-const FIRST_SHARE = 1 / 256;
-
-/** That connections cannot be accepted is said so often. */
-const TROUBLE_MS = 60_000;
-
 /** @throws LazysshError `CONFIG_INVALID` when the host key cannot be used. */
-export function createFrontDoor({ targets, controls, events, clock, ...rest }: FrontDoorOptions): FrontDoor {
-  const read = (config: ServerConfig) => ({
-    config,
-    limits: { ...limitsOf(config.limits), ...rest.limits },
-    hostKeys: readHostKeys(config.hostKeys, clock.now()),
-  });
-  let current = read(rest.config);
-  const serverSince = clock.now();
-  const warn = (): void => {
-    for (const reason of current.hostKeys.warnings) events.emit({ type: "server.warning", reason });
-  };
-  const connections = new Set<Connection>();
-  /** Those of them that have logged in. */
-  const members = new Set<Connection>();
-  const stopped = new AbortController();
-  let refusing: string | undefined;
-  let troubleAt = Number.NEGATIVE_INFINITY;
+export function createFrontDoor(options: FrontDoorOptions): FrontDoor {
+  const { events, clock } = options;
+  let { config } = options;
   let closing: Promise<void> | undefined;
-  let onEmpty: () => void = () => undefined;
-  const onLeft = (): void => {
-    if (connections.size + lobby.size === 0) onEmpty();
-  };
-  const sockets = createSockets(openFiles());
-  const windows = createWindowBudget(Math.min(MOST_WINDOWS, totalmem() / 4), { firstShare: FIRST_SHARE });
+  let strangers: Strangers;
   const turnAway = createTurnAway(clock);
-  const strangers = createStrangers({
-    limits: () => current.limits,
-    room: () => sockets.roomForClient,
-    known: (source) => [...members].some((member) => member.source === source),
-    events,
-    clock,
+  const hall = createHall({
+    ...options,
+    strangers(inside) {
+      strangers = createStrangers({
+        limits: () => inside.limits,
+        room: () => inside.room,
+        known: (source) => inside.known(source),
+        events,
+        clock,
+      });
+      return strangers;
+    },
   });
+  const warn = (): void => {
+    for (const reason of hall.warnings) events.emit({ type: "server.warning", reason });
+  };
 
   const accept = (socket: Socket): void => {
     // Before anything else: an error without a listener would end the process.
     socket.on("error", () => undefined);
-    const address = socket.remoteAddress?.replace(/^::ffff:/, "");
-    if (address === undefined || refusing !== undefined) return void socket.destroy();
-    const source = sourceOf(address);
-    const objection = strangers.objection(source);
+    const arrival = arrivalOf(socket);
+    if (arrival === undefined || hall.refusing !== undefined) return void socket.destroy();
+    const objection = strangers.objection(arrival.source);
     if (objection !== undefined) return void turnAway(socket, objection);
-    const client = `${address.includes(":") ? `[${address}]` : address}:${socket.remotePort ?? 0}`;
-    const tenant = { connection: randomBytes(4).toString("hex"), client };
-    socket.once("close", sockets.take());
-    strangers.arrived(lobby.enter({ socket, tenant, address, source, cameAt: clock.now() }));
+    hall.enter(comerOf(socket, arrival, clock.now()));
   };
 
-  const serve = (comer: Comer): Connection => {
-    const { source } = comer;
-    const connection = serveConnection({
-      ...comer,
-      config: () => current.config,
-      hostKeys: current.hostKeys,
-      limits: current.limits,
-      targets,
-      controls,
-      serverSince,
-      events,
-      clock,
-      sockets,
-      windows,
-      refusing: () => refusing,
-      full() {
-        const most = current.limits.connections;
-        if (members.size < most) return undefined;
-        strangers.tooMany(source);
-        return `this jump host has ${most} connections, more are not allowed: try again later`;
-      },
-      onEntered() {
-        members.add(connection);
-        strangers.entered(connection);
-      },
-      onClosed(offence) {
-        connections.delete(connection);
-        strangers.left(connection, offence);
-        if (members.delete(connection)) strangers.entered(connection);
-        onLeft();
-      },
-    });
-    connections.add(connection);
-    strangers.arrived(connection);
-    return connection;
-  };
-
-  const lobby = createLobby({
-    graceMs: () => current.limits.loginGraceMs,
-    clock,
-    events,
-    onSpoken(comer, guest) {
-      strangers.left(guest, undefined);
-      return serve(comer).receive;
-    },
-    onGone(guest) {
-      strangers.left(guest, undefined);
-      onLeft();
-    },
-  });
-
-  const listeners = createListeners({
-    accept,
-    onError(error) {
-      // There may be thousands, all for the same reason.
-      if (clock.now() - troubleAt < TROUBLE_MS) return;
-      troubleAt = clock.now();
-      events.emit({ type: "server.warning", reason: cannotAccept(error) });
-    },
-  });
-
-  const beat = async (): Promise<void> => {
-    for (;;) {
-      await clock.sleep(current.limits.keepaliveMs / BEATS_PER_KEEPALIVE, stopped.signal);
-      for (const connection of connections) connection.pulse();
-      strangers.report();
-    }
-  };
+  const listeners = createListeners({ accept, onError: reportTrouble(events, clock) });
 
   const refuseNew = (reason: string): void => {
-    refusing ??= reason;
+    hall.refuseNew(reason);
     listeners.close();
   };
 
   const close = async (): Promise<void> => {
     refuseNew("the jump host is shutting down");
-    stopped.abort();
-    const empty = new Promise<void>((resolve) => {
-      onEmpty = resolve;
-    });
-    for (const connection of connections) {
-      connection.end(DISCONNECT.BY_APPLICATION, refusing ?? "the jump host is shutting down");
-    }
-    lobby.close();
-    if (connections.size + lobby.size > 0) await empty;
+    await hall.close();
     await listeners.closed();
   };
 
   return {
     get connections() {
-      return connections.size + lobby.size;
+      return hall.connections;
     },
     get listening() {
       return listeners.listening;
     },
     async listen(sockets) {
       await wireReady;
-      if (!hasNativeCiphers) {
-        const what = nativeCiphersLeftOut()
-          ? "ssh2's native ciphers are left out, because they were compiled with headers that make them abort this Node"
-          : "ssh2's native ciphers are missing";
-        const remedy = nativeCiphersLeftOut()
-          ? "compile them with Node 24.18, later ones can use that"
-          : "run `npm rebuild ssh2` with a C++ compiler";
-        events.emit({
-          type: "server.warning",
-          reason: `${what}, every byte costs a third more CPU: ${remedy}`,
-        });
-      }
-      if (!hasHybridKex) {
-        const here = `this is Node ${process.versions.node} with OpenSSL ${process.versions.openssl}`;
-        const reason = `no post-quantum key exchange (${HYBRID_KEX}), which a current ssh warns about: Node 24.7 or later with OpenSSL 3.5 brings it, ${here}`;
-        events.emit({ type: "server.notice", reason });
-      }
+      reportEngine(events);
       warn();
-      const address = await listeners.listen(current.config.listen, sockets);
-      beat().catch(() => undefined);
+      const address = await listeners.listen(config.listen, sockets);
+      hall.open();
       return address;
     },
-    reload(config) {
-      current = read(config);
+    reload(next) {
+      hall.reload(next);
+      config = next;
       warn();
     },
     refuseNew,
     close: () => (closing ??= close()),
   };
-}
-
-function cannotAccept(error: NodeJS.ErrnoException): string {
-  const { code = "" } = error;
-  const why = /^(EMFILE|ENFILE)$/.test(code)
-    ? `no file descriptors are left (${code}), raise the limit of open files (LimitNOFILE, ulimit -n)`
-    : messageOf(error);
-  return `connections could not be accepted: ${why}`;
 }

@@ -1,7 +1,7 @@
 import { createPrivateKey, type KeyObject, sign } from "node:crypto";
-import ssh2, { type ParsedKey } from "ssh2";
 import type { HostKeyConfig } from "../config/access.ts";
 import { LazysshError } from "../util/errors.ts";
+import { parseKey } from "../util/key-parser.ts";
 import { type SignatureAlgorithm, withCertificate } from "./algorithms.ts";
 import { checkHostCertificate } from "./host-certificate.ts";
 import { message } from "./protocol.ts";
@@ -88,12 +88,8 @@ export function readHostKeys(configs: readonly HostKeyConfig[], now: number): Ho
  * @throws LazysshError `CONFIG_INVALID` when it is no private key, is encrypted, or is one that no client should trust.
  */
 function readHostKey(text: string): HostKey {
-  // For some damaged keys it answers an empty list, whatever its types say.
-  const parsed: ParsedKey | Error | readonly ParsedKey[] = ssh2.utils.parseKey(text);
-  const key = Array.isArray(parsed) ? parsed[0] : (parsed as ParsedKey | Error);
-  if (key === undefined || key instanceof Error) {
-    throw invalid(`cannot be read (${key?.message ?? "it is empty"})`);
-  }
+  const key = parseKey(text);
+  if (key instanceof Error) throw invalid(`cannot be read (${key.message})`);
   if (!key.isPrivateKey()) throw invalid("is a public key, but the private one is needed");
   const privateKey = createPrivateKey(key.getPrivatePEM());
   return {

@@ -1,2 +1,16 @@
+export { arrivalOf, comerOf } from "./arrival.ts";
+export { reportEngine } from "./engine.ts";
 export { createFrontDoor, type FrontDoor } from "./front-door.ts";
-export type { Limits } from "./limits.ts";
+export type { Progress } from "./gate.ts";
+export { createHall, fullText, type Hall, MOST_WINDOWS } from "./hall.ts";
+export { readHostKeys } from "./host-keys.ts";
+export { type Limits, limitsOf } from "./limits.ts";
+export { createListeners, HIGH_WATER, reportTrouble } from "./listeners.ts";
+export type { Comer } from "./lobby.ts";
+export { openFiles } from "./open-files.ts";
+export type { Offence } from "./penalties.ts";
+export { sees } from "./permissions.ts";
+export { createSockets } from "./sockets.ts";
+export { createStrangers, type Guest, type Strangers } from "./strangers.ts";
+export { createTurnAway } from "./turn-away.ts";
+export { wireReady } from "./wire.ts";

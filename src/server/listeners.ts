@@ -2,11 +2,14 @@ import { lookup } from "node:dns/promises";
 import { once } from "node:events";
 import { createServer, type ListenOptions, type Server, type Socket } from "node:net";
 import type { HostPort } from "../config/types.ts";
+import type { EventStream } from "../observe/events.ts";
+import type { Clock } from "../util/clock.ts";
 import { LazysshError, messageOf } from "../util/errors.ts";
 
 export interface ListenersOptions {
-  /** Nothing has been read of it, and it is paused. */
   readonly accept: (socket: Socket) => void;
+  /** Nothing is read of them here, because another process will. */
+  readonly handOver?: boolean;
   /** A connection could not be accepted; the next ones may be. */
   readonly onError: (error: Error) => void;
 }
@@ -30,14 +33,17 @@ export interface Listeners {
 }
 
 /** Bytes a connection may have unsent before it counts as full. */
-const HIGH_WATER = 128 * 1024;
+export const HIGH_WATER = 128 * 1024;
 /**
  * Connections that the system holds until they are accepted. A client that finds no place there tries again only after a
  * second; Linux cuts it to net.core.somaxconn.
  */
 const BACKLOG = 4_096;
 
-export function createListeners({ accept, onError }: ListenersOptions): Listeners {
+/** That connections cannot be accepted is said so often. */
+const TROUBLE_MS = 60_000;
+
+export function createListeners({ accept, handOver = false, onError }: ListenersOptions): Listeners {
   const servers: Server[] = [];
   let done: Promise<unknown> = Promise.resolve();
 
@@ -45,7 +51,10 @@ export function createListeners({ accept, onError }: ListenersOptions): Listener
     start({ ...(host !== undefined && { host }), port, backlog: BACKLOG });
 
   const start = async (where: ListenOptions | { fd: number }): Promise<{ host: string; port: number }> => {
-    const server = createServer({ noDelay: true, highWaterMark: HIGH_WATER }, accept);
+    const server = createServer(
+      { noDelay: true, highWaterMark: HIGH_WATER, pauseOnConnect: handOver },
+      accept,
+    );
     server.listen(where);
     await once(server, "listening");
     server.on("error", onError);
@@ -112,6 +121,24 @@ export function createListeners({ accept, onError }: ListenersOptions): Listener
       await done;
     },
   };
+}
+
+/** A warning for those that could not be accepted: there may be thousands, all for the same reason. */
+export function reportTrouble(events: EventStream, clock: Clock): (error: Error) => void {
+  let troubleAt = Number.NEGATIVE_INFINITY;
+  return (error) => {
+    if (clock.now() - troubleAt < TROUBLE_MS) return;
+    troubleAt = clock.now();
+    events.emit({ type: "server.warning", reason: cannotAccept(error) });
+  };
+}
+
+function cannotAccept(error: NodeJS.ErrnoException): string {
+  const { code = "" } = error;
+  const why = /^(EMFILE|ENFILE)$/.test(code)
+    ? `no file descriptors are left (${code}), raise the limit of open files (LimitNOFILE, ulimit -n)`
+    : messageOf(error);
+  return `connections could not be accepted: ${why}`;
 }
 
 function isAbsent(error: unknown): boolean {

@@ -104,6 +104,10 @@ class Silent implements Guest {
     this.#comer = comer;
   }
 
+  get id(): string {
+    return this.#comer.tenant.connection;
+  }
+
   get source(): string {
     return this.#comer.source;
   }

@@ -1,5 +1,6 @@
+import type { TargetReach } from "../targets/lease.ts";
 import { matchesGlob } from "../util/glob.ts";
-import type { Identity, Permissions } from "./identity.ts";
+import type { Identity } from "./identity.ts";
 
 /** What is to be reached; of a machine that is only to be started, no port yet. */
 export interface Reach {
@@ -31,7 +32,7 @@ export function objectionTo(identity: Identity, { target, port }: Reach): string
 }
 
 /** Whether somebody may know of a target: it can be reached, on some port. */
-export function sees(permissions: Permissions, target: string): boolean {
+export function sees(permissions: TargetReach, target: string): boolean {
   const { targets } = permissions;
   return (!targets || isAmong(target, targets)) && opens(permissions, { target, port: undefined });
 }
@@ -41,7 +42,7 @@ function isAmong(target: string, patterns: readonly string[]): boolean {
 }
 
 /** As sshd reads `permitopen`: hosts are no patterns, but `*` alone is any. */
-function opens({ permitOpen }: Permissions, { target, port }: Reach): boolean {
+function opens({ permitOpen }: TargetReach, { target, port }: Reach): boolean {
   if (!permitOpen) return true;
   return permitOpen.some(
     (one) =>

@@ -50,6 +50,7 @@ async function tryRoute(options: RouteOptions): Promise<Tried> {
     const socket = await dial({
       ...destination,
       host: lease.host,
+      port: lease.portMap.get(destination.port) ?? destination.port,
       readBuffer,
       clock,
       timeoutMs: dialMs,

@@ -7,6 +7,8 @@ import { type Offence, Penalties } from "./penalties.ts";
 
 /** One who has not logged in, and can be dropped. */
 export interface Guest extends Stranger {
+  /** Of its connection. */
+  readonly id: string;
   /** Ends the connection, at no cost. */
   drop(reason: string): void;
 }

@@ -23,6 +23,12 @@ export interface ByHand {
   volumes(target: string, signal: AbortSignal): Promise<readonly VolumeStatus[]>;
 }
 
+/** The same for sessions, whose process may have to ask another. */
+export interface Controls extends Pick<ByHand, "drop" | "volumes"> {
+  status(): readonly TargetStatus[] | Promise<readonly TargetStatus[]>;
+  hold(target: string, options: Omit<HoldOptions, "onWaiting">): Promise<void>;
+}
+
 export interface HoldOptions {
   /** Milliseconds; undefined: until `drop`, or the end of the server. */
   readonly forMs: number | undefined;

@@ -42,6 +42,11 @@ export interface MachineContext {
   readonly signal: AbortSignal;
 }
 
+/** The port of a machine's address that leads to one of its ports. */
+export function dialPort({ portMap }: Pick<MachineTarget, "portMap">, port: number): number {
+  return portMap.get(port) ?? port;
+}
+
 /** Whether the target's one machine is used by several servers. */
 export function isTogether({ group, target }: Pick<MachineContext, "group" | "target">): boolean {
   return group !== undefined && target.shared;

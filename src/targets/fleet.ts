@@ -254,6 +254,7 @@ function fixedLease(host: string): Lease {
   const release = () => undefined;
   return {
     host,
+    portMap: new Map(),
     signal: new AbortController().signal,
     release,
     carries: release,
@@ -268,6 +269,8 @@ function eventsOf(family: string, events: EventStream): EventStream {
 }
 
 /** What two definitions have in common that see the same machines. */
-function placeOf({ type, region, profile, endpoint }: MachineTargetConfig): string {
+function placeOf(target: MachineTargetConfig): string {
+  if (target.type === "command") return JSON.stringify([target.type]);
+  const { type, region, profile, endpoint } = target;
   return JSON.stringify([type, region, profile, endpoint]);
 }

@@ -1,3 +1,5 @@
+import type { PermitOpen } from "../config/access.ts";
+
 /** Who asks for a machine. */
 export interface Tenant {
   /** Client connection id; with `shared = false` each connection has a machine of its own. */
@@ -19,6 +21,16 @@ export interface TenantUser {
   readonly maxMachines: number | undefined;
   /** Whether the user may know of this target. */
   readonly sees: (target: string) => boolean;
+  /** What `sees` goes by, for a process that it cannot be given to. Undefined: nothing is known to be seen there. */
+  readonly reach?: TargetReach;
+}
+
+/** Which targets somebody may reach. */
+export interface TargetReach {
+  /** Patterns of names. Undefined: all. */
+  readonly targets: readonly string[] | undefined;
+  /** As sshd reads `permitopen`. Undefined: whatever `targets` allows. */
+  readonly permitOpen: readonly PermitOpen[] | undefined;
 }
 
 /** How far the start of a machine has come. */
@@ -48,6 +60,8 @@ export interface Traffic {
 export interface Lease extends AsyncDisposable {
   /** Host to dial; the port is the client's choice. */
   readonly host: string;
+  /** Ports that are reached by another port of `host`. */
+  readonly portMap: ReadonlyMap<number, number>;
   /** Aborts, with a `LazysshError` as reason, when the machine is taken away while the lease is held. */
   readonly signal: AbortSignal;
   release(): void;

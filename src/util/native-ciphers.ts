@@ -3,9 +3,12 @@
  *
  * A native addon that was compiled with the headers of Node 24.19 or later aborts any Node 24 as soon as one of its objects is
  * collected (https://github.com/nodejs/node/issues/65446), and Node 26 before 26.4 (issue 65262). ssh2 then has Node's own
- * ciphers, as it has where nothing was compiled.
+ * ciphers, as it has where nothing was compiled. And where the native ones are there, it does without the WebAssembly that stands in for one
+ * of them, which ssh2 would load all the same.
  */
 import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
 
 /** What the newer headers put into an addon. */
 const SYMBOL = "RemoveEnvironmentCleanupHook";
@@ -32,4 +35,14 @@ process.dlopen = (module: object, file: string, ...flags: []): void => {
     throw new Error(`${file} was compiled with headers that make it abort this Node`);
   }
   load.call(process, module, file, ...flags);
+  if (file.endsWith(BINDING)) leaveOut(join(file, "../../../poly1305.js"));
 };
+
+/** What ssh2 asks of its WebAssembly at the start; later it has the native cipher. */
+const NOTHING = { _malloc: () => 0, cwrap: () => undefined };
+
+function leaveOut(path: string): void {
+  const { cache } = createRequire(import.meta.url);
+  const module = { id: path, filename: path, loaded: true, exports: async () => NOTHING };
+  cache[path] ??= module as unknown as NodeJS.Module;
+}

@@ -47,6 +47,19 @@ describe("lazyssh check", () => {
     );
   });
 
+  it("says of a file of jobs that it has no server, and serve says what the file is for", async () => {
+    const file = join(tempDir(), "jobs.hcl");
+    writeFileSync(file, 'replicate "safe" {\n  source = "a"\n  target = "b"\n  destination = "c"\n}\n');
+    expect(await run("check", "-c", file)).toMatchObject({
+      code: 0,
+      stdout: `${file} is valid, 1 job: safe; it has no server\n`,
+      stderr: "",
+    });
+    const { code, stderr } = await run("serve", "-c", file);
+    expect(code).toBe(2);
+    expect(stderr).toContain('it is for "lazyssh replicate"');
+  });
+
   it("tells every problem at once, with place, line and caret, and ends with 2", async () => {
     const file = config(tempDir(), { more: 'target "a" "aws_ec3" {\n}\nbogus = 1\n' });
     const { code, stdout, stderr } = await run("check", "-c", file);

@@ -11,6 +11,7 @@ import { SimClock } from "../harness/sim-clock.ts";
 const config: Config = {
   file: "c.hcl",
   server: {} as Config["server"],
+  jobs: [],
   targets: [
     { type: "aws_ec2", name: "a" } as AwsEc2Target,
     { type: "forward", name: "home", to: "192.0.2.1", ports: undefined },

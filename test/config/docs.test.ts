@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { OPTION_NAMES } from "../../src/config/authorized-keys/options.ts";
 import { allRows, type Table } from "../../src/config/decode/row.ts";
 import { functions } from "../../src/config/evaluate/functions.ts";
-import { loadConfig, parseConfig } from "../../src/config/index.ts";
+import { loadFile, parseConfig } from "../../src/config/index.ts";
 import { tables } from "../../src/config/schema/config.ts";
 import { type KeygenFolder, keygenFolder } from "./keygen.ts";
 import { authorizedKey, hostKey, server } from "./support.ts";
@@ -36,10 +36,11 @@ test.each(examples)("%s loads without errors", async (file) => {
     LAZYSSH_HOST_KEY: hostKey,
     LAZYSSH_AUTHORIZED_KEY: authorizedKey,
     LAZYSSH_BEFORE_STOP_KEY: hostKey,
+    EVENTS_KEY: "key",
   };
-  const { config, diagnostics } = await loadConfig({ file, env });
+  const { config, jobs = [], diagnostics } = await loadFile({ file, env });
   expect(diagnostics).toEqual([]);
-  expect(config?.targets.length).toBeGreaterThan(0);
+  expect(jobs.length + (config?.targets.length ?? 0)).toBeGreaterThan(0);
 });
 
 const snippets = pages.flatMap((page) =>
@@ -49,7 +50,7 @@ const snippets = pages.flatMap((page) =>
   })),
 );
 
-test.each(snippets.filter(({ text }) => /^(?:server|target|locals|variable)\b/m.test(text)))(
+test.each(snippets.filter(({ text }) => /^(?:server|target|replicate|locals|variable)\b/m.test(text)))(
   "the manual's $name loads",
   ({ text }) => {
     // Keys in files of the reader's are stood in for by ours.
@@ -57,7 +58,7 @@ test.each(snippets.filter(({ text }) => /^(?:server|target|locals|variable)\b/m.
       .replace(/file\("(?![^"]*-cert)[^"]*\.pub"\)/g, `"${authorizedKey}"`)
       .replace(/(host_key|private_key) += file\("[^"]*"\)/g, `$1 = <<KEY\n${hostKey}\nKEY`);
     const whole = /^server\b/m.test(keyed) ? keyed : server + keyed;
-    const options = { file: join(folder.path, "config.hcl"), env: {} };
+    const options = { file: join(folder.path, "config.hcl"), env: { EVENTS_KEY: "key" } };
     const { diagnostics } = parseConfig(Buffer.from(whole), options);
     expect(diagnostics.filter(({ severity }) => severity === "error")).toEqual([]);
   },
@@ -67,6 +68,8 @@ test.each<[string, Table, readonly string[]]>([
   ["server", tables.server, ["docs/config.md"]],
   ["forward", tables.forward, ["docs/targets/forward.md"]],
   ["aws_ec2", tables.aws_ec2, ["docs/targets/aws_ec2.md", "docs/config.md"]],
+  ["command", tables.command, ["docs/targets/command.md", "docs/config.md"]],
+  ["replicate", tables.replicate, ["docs/config.md"]],
 ])("the manual has every argument and block of %s", (_type, table, files) => {
   const text = files.map((file) => readFileSync(file, "utf8")).join("\n");
   for (const row of allRows(table)) {

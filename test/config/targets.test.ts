@@ -29,6 +29,7 @@ const bare = {
   ebsBlockDevices: [],
   attachVolumes: [],
   checkPort: 22,
+  portMap: new Map(),
   ready: "auto",
   shared: true,
   lingerMs: 0,
@@ -74,6 +75,7 @@ describe("server", () => {
       group: undefined,
       maxMachines: undefined,
       metrics: undefined,
+      workers: 0,
     });
     expect(load(server.replace("{\n", `{\n${text}`)).config?.server).toMatchObject({
       group: "home_1.a-b",

@@ -61,6 +61,7 @@ function fakeTargets(hosts: Readonly<Record<string, string>>): FakeTargets {
       };
       const lease: Lease = {
         host,
+        portMap: new Map(),
         signal: taken.signal,
         release,
         carries: () => undefined,

@@ -24,6 +24,7 @@ export function serverConfig(
     group: undefined,
     maxMachines: undefined,
     metrics: undefined,
+    workers: 0,
     ...others,
   };
 }

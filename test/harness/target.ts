@@ -7,6 +7,7 @@ export function targetWith(patch: Partial<AwsEc2Target> = {}): AwsEc2Target {
     name: "archiver",
     checkPort: 22,
     ports: undefined,
+    portMap: new Map(),
     ready: "auto",
     shared: true,
     lingerMs: 0,

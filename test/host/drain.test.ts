@@ -44,6 +44,7 @@ async function draining(drainMs: number) {
     file: "config.hcl",
     server: serverConfig(j.hostKey, j.clientKey, { drainMs }),
     targets: [{ type: "forward", name: "here", to: "127.0.0.1", ports: undefined }],
+    jobs: [],
   };
   /** What is waited for as long as it takes, until the test says that the time is over. */
   const time = { over: () => undefined as unknown };

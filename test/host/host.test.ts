@@ -22,6 +22,7 @@ async function config(metricsPort: number | undefined): Promise<Config> {
       metrics: metricsPort === undefined ? undefined : { host: "127.0.0.1", port: metricsPort },
     }),
     targets: [{ type: "forward", name: "home", to: "127.0.0.1", ports: undefined }],
+    jobs: [],
   };
 }
 

@@ -106,14 +106,20 @@ describe("SIGHUP", () => {
     const { j, program, config } = await running();
     writeFileSync(
       j.configFile,
-      j.text({ listen: '"127.0.0.1:1"', group: '"g"', metrics: '"127.0.0.1:1"', max_machines: "3" }),
+      j.text({
+        listen: '"127.0.0.1:1"',
+        group: '"g"',
+        metrics: '"127.0.0.1:1"',
+        workers: "2",
+        max_machines: "3",
+      }),
     );
     program.kill("SIGHUP");
     const line = await reloaded(program, "max_machines was changed");
     expect(line).toMatchObject({
       level: "warn",
       changes: ["max_machines was changed"],
-      kept: ["listen", "group", "metrics"],
+      kept: ["listen", "group", "metrics", "workers"],
     });
     await (await openChannel(config, `here:${j.target.port}`)).end();
   });

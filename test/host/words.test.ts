@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { Config } from "../../src/config/index.ts";
+import { type Config, DEFAULT_JOB } from "../../src/config/index.ts";
 import { applicable, compare } from "../../src/host/changes.ts";
 import { statusLine } from "../../src/host/status-line.ts";
 import type { TargetStatus } from "../../src/targets/index.ts";
@@ -14,12 +14,21 @@ const config = (
   file: "config.hcl",
   server: serverConfig(key, key, server),
   targets,
+  jobs: [],
 });
+const job = {
+  ...DEFAULT_JOB,
+  name: "safe",
+  target: "archiver",
+  source: "rpool/safe",
+  destination: "backup/safe",
+};
 const eve = userConfig("eve", [authorizedKey(key)]);
 
 describe("what a reload changes", () => {
   it.each<[string, Config, Config, readonly string[], readonly string[]]>([
     ["nothing", config(), config(), [], []],
+    ["a job, which is nothing to a server", config(), { ...config(), jobs: [job] }, [], []],
     ["a user", config(), config({ users: [...config().server.users, eve] }), ["user eve was added"], []],
     [
       "a user's targets",

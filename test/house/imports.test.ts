@@ -66,7 +66,7 @@ describe("what is loaded", () => {
     ]);
   });
 
-  it("loads the AWS SDK only when a target first needs it", () => {
+  it("loads what speaks to a cloud, and its SDK, only when a target first needs it", () => {
     expect(
       wrongImports(({ path }, { specifier, kind }) => {
         return (
@@ -74,17 +74,35 @@ describe("what is loaded", () => {
         );
       }),
     ).toEqual([]);
-    expect(reachableFrom("src/host/index.ts").packages).not.toContain("@aws-sdk/client-ec2");
+    const eager = reachableFrom("src/host/index.ts");
+    expect(eager.packages).not.toContain("@aws-sdk/client-ec2");
+    expect(eager.files).not.toContain("src/providers/aws-ec2/provider.ts");
+    expect(eager.files).not.toContain("src/providers/aws-ec2/client.ts");
+  });
+
+  it("loads ssh2's client, and the HTTP that comes with it, only for who runs commands on machines", () => {
+    const { packages } = reachableFrom("src/cli/serve-run.ts");
+    expect(packages).toContain("ssh2/lib/protocol/Protocol.js");
+    expect(packages).not.toContain("ssh2");
+    expect(packages).not.toContain("node:http");
   });
 
   it("loads what counts only for who wants metrics", () => {
     expect(reachableFrom("src/host/index.ts").packages).not.toContain("prom-client");
   });
 
-  it("touches the inside of ssh2 in one file", () => {
+  it("loads what has workers only for who wants them, and in a worker nothing that starts machines", () => {
+    const roomsOf = (entry: string) => new Set([...reachableFrom(entry).files].map((file) => roomOf(file)));
+    expect(roomsOf("src/host/index.ts")).not.toContain("workers");
+    for (const room of ["host", "providers", "control", "cli"])
+      expect(roomsOf("src/workers/main.ts")).not.toContain(room);
+  });
+
+  it("touches the inside of ssh2 in one file, and its key parser in another", () => {
+    const allowed = ["src/server/wire.ts", "src/util/key-parser.ts"];
     expect(
       wrongImports(({ path }, { specifier, kind }) => {
-        return specifier.startsWith("ssh2/") && kind !== "type" && path !== "src/server/wire.ts";
+        return specifier.startsWith("ssh2/") && kind !== "type" && !allowed.includes(path);
       }),
     ).toEqual([]);
   });

@@ -27,6 +27,7 @@ function familyWorld(family: Partial<AwsEc2Target> = {}) {
   const config = (changed: Partial<AwsEc2Target> = {}): Config => ({
     file: "config.hcl",
     server: {} as Config["server"],
+    jobs: [],
     targets: [
       targetWith({ name: "*.dev", ready: "ssh", ...family, ...changed }),
       targetWith({ name: "archiver", ready: "ssh" }),

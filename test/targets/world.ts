@@ -54,6 +54,7 @@ export function world(
   const config = (changed: Partial<AwsEc2Target> | "removed" = {}): Config => ({
     file: "config.hcl",
     server: { group, maxMachines } as Config["server"],
+    jobs: [],
     targets: [
       ...(changed === "removed" ? [] : [{ ...archiver, ...overrides, ...changed }]),
       { type: "forward", name: "home", to: "192.0.2.1", ports: undefined },
@@ -74,7 +75,8 @@ export function world(
         remote.commands.push(command.join(" "));
         if (remote.fails) throw remote.fails;
       },
-      provider: ({ region = "" }) => regions.get(region) ?? surroundings.provider,
+      provider: (target) =>
+        regions.get((target.type === "aws_ec2" && target.region) || "") ?? surroundings.provider,
       probe: async ({ signal, onWaiting, port: asked }) => {
         port.asked.push(asked);
         onWaiting("10.0.0.1:22 refuses connections");

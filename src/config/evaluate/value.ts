@@ -17,9 +17,12 @@ export type Value = { readonly sensitive: boolean } & (
 export const UNKNOWN: Value = { kind: "unknown", sensitive: false };
 export const NULL: Value = { kind: "null", sensitive: false };
 
+/** ASCII is in every normal form, and needs no tables to tell. */
+const PLAIN = /^[\t\n\r -~]*$/;
+
 /** Strings are kept in Unicode normal form C, as HCL keeps them. */
 export function string(value: string, sensitive = false): Value {
-  return { kind: "string", value: value.normalize("NFC"), sensitive };
+  return { kind: "string", value: PLAIN.test(value) ? value : value.normalize("NFC"), sensitive };
 }
 
 export function number(value: Decimal, sensitive = false): Value {

@@ -169,6 +169,7 @@ export function awsEc2Target(name: string, section: Ec2Section): AwsEc2Target {
     type: "aws_ec2",
     name,
     ...machineFields(plain),
+    portMap: new Map(),
     userData: armed && "text" in armed ? armed.text : plain.userData,
     instanceTypes: instanceTypes ?? [],
     spot: spots[0]?.values,

@@ -3,7 +3,8 @@ import { listOf, no, ok, refined, text } from "../decode/value-type.ts";
 import type { BeforeStop } from "../types.ts";
 import { positiveDuration, privateKey, publicKey, word } from "./common.ts";
 
-const command = refined(listOf(text), "list of strings", (given) =>
+/** An argv list: never a line of shell. */
+export const command = refined(listOf(text), "list of strings", (given) =>
   given[0] === undefined || given[0].trim() === ""
     ? no('A command is a list such as ["zpool", "export", "tank"], and its first item the name of a program.')
     : ok(given),

@@ -1,5 +1,14 @@
-import { listOf, no, ok, refined, text, type ValueType, wholeNumber } from "../decode/value-type.ts";
-import { parseDuration } from "../duration.ts";
+import {
+  type Conversion,
+  listOf,
+  no,
+  ok,
+  refined,
+  text,
+  type ValueType,
+  wholeNumber,
+} from "../decode/value-type.ts";
+import { parseDuration, parseLongDuration } from "../duration.ts";
 import { firstKeyOf, parsePrivateKey } from "../keys.ts";
 import type { HostPort, PublicKey } from "../types.ts";
 
@@ -18,6 +27,13 @@ export const positiveDuration = refined(duration, "duration", (ms) =>
   ms > 0 ? ok(ms) : no("It must be longer than nothing."),
 );
 
+/** Longer than nothing, and days (`d`) and weeks (`w`) are units too. */
+export const longDuration = refined(text, "duration", (given) => {
+  const result = parseLongDuration(given.trim());
+  if ("problem" in result) return no(result.problem);
+  return result.ms > 0 ? ok(result.ms) : no("It must be longer than nothing.");
+});
+
 /** What a channel may reach. */
 export const ports = refined(listOf(wholeNumber(1, 65_535)), "list of numbers", (given) =>
   given.length > 0
@@ -32,12 +48,14 @@ const SIZE = /^(\d{1,15}(?:\.\d{1,3})?)\s*(?:([KMG])(?:iB)?|B)?$/i;
 const UNITS: Readonly<Record<string, number>> = { K: 1024, M: 1024 ** 2, G: 1024 ** 3 };
 
 /** A number of bytes: `"1GiB"`, `"512MiB"`, `1073741824`. */
-export const size = refined(text, "size", (given) => {
+export const size = refined(text, "size", parseSize);
+
+export function parseSize(given: string): Conversion<number> {
   const [, amount, unit = ""] = SIZE.exec(given.trim()) ?? [];
   if (amount === undefined)
     return no('A size such as "1GiB" or "512MiB", or a number of bytes, is needed (units: KiB, MiB, GiB).');
   return ok(Math.round(Number(amount) * (UNITS[unit.toUpperCase()] ?? 1)));
-});
+}
 
 /** A duration within bounds, which are told as they are written here. */
 export function durationBetween(least: string, most: string): ValueType<number> {

@@ -1,21 +1,28 @@
 import { type Decoder, didYouMean, headerOf } from "../decode/decoder.ts";
 import { allRows, type Table } from "../decode/row.ts";
 import { isFamily } from "../family.ts";
+import type { ReplicateJob } from "../replicate.ts";
 import type { Block, Body, SyntaxTree } from "../syntax/tree.ts";
 import type { Config, ServerConfig, TargetConfig } from "../types.ts";
 import { awsEc2Table, awsEc2Target } from "./aws-ec2.ts";
 import { checkAwsEc2 } from "./aws-ec2-check.ts";
+import { checkCommand, commandTable, commandTarget } from "./command.ts";
 import { forwardTable, forwardTarget } from "./forward.ts";
+import { replicateTable } from "./replicate.ts";
+import { decodeJobs } from "./replicate-jobs.ts";
 import { serverConfig, serverTable } from "./server.ts";
 
 /** Every table, by what the manual calls it. */
-export const tables = { server: serverTable, forward: forwardTable, aws_ec2: awsEc2Table } satisfies Record<
-  string,
-  Table
->;
+export const tables = {
+  server: serverTable,
+  forward: forwardTable,
+  aws_ec2: awsEc2Table,
+  command: commandTable,
+  replicate: replicateTable,
+} satisfies Record<string, Table>;
 
-const TOP_LEVEL = ["server", "target", "locals", "variable"];
-const TARGET_TYPES = ["aws_ec2", "forward"];
+const TOP_LEVEL = ["server", "target", "replicate", "locals", "variable"];
+const TARGET_TYPES = ["aws_ec2", "command", "forward"];
 /** Types of the older program that this version does not serve. */
 const NOT_SERVED = new Set(["hcloud", "virtualbox"]);
 
@@ -34,13 +41,40 @@ export const publicWords: ReadonlySet<string> = new Set([
   ...NOT_SERVED,
 ]);
 
-/** The configuration, or undefined when anything in it is wrong (and has then been told to the decoder). */
-export function decodeConfig(
+/** What a file is read for: `serve` needs a server block, `any` takes a file that has jobs only as well. */
+export type Purpose = "serve" | "any";
+
+export interface DecodedFile {
+  /** Undefined when anything in it is wrong, or when there is no server. */
+  readonly config: Config | undefined;
+  readonly jobs: readonly ReplicateJob[];
+}
+
+/** What is wrong has been told to the decoder. */
+export function decodeFile(file: string, tree: SyntaxTree, purpose: Purpose, decoder: Decoder): DecodedFile {
+  reportUnknown(tree.body, decoder);
+  const jobs = decodeJobs(tree.body, decoder);
+  if (!hasJobsOnly(tree)) return { config: decodeConfig(file, tree, jobs, decoder), jobs };
+  if (purpose === "serve") {
+    const { start } = tree.body;
+    const detail =
+      'This file has replicate blocks only: it is for "lazyssh replicate". A server needs a file with a block server { … }.';
+    decoder.error({ start, end: start }, "Missing server block", detail);
+  }
+  return { config: undefined, jobs };
+}
+
+function hasJobsOnly({ body, broken }: SyntaxTree): boolean {
+  const types = [...body.blocks.map(({ type }) => type), ...broken.map(({ name }) => name)];
+  return types.includes("replicate") && !types.includes("server") && !types.includes("target");
+}
+
+function decodeConfig(
   file: string,
   { body, broken }: SyntaxTree,
+  jobs: readonly ReplicateJob[],
   decoder: Decoder,
 ): Config | undefined {
-  reportUnknown(body, decoder);
   const server = decodeServer(
     body,
     broken.some(({ name }) => name === "server"),
@@ -49,8 +83,9 @@ export function decodeConfig(
   const targets = decodeTargets(body, decoder);
   if (targets?.length === 0 && broken.length === 0) warnOfNoTarget(body, decoder);
   if (server === undefined || targets === undefined) return undefined;
+  if (server.group !== undefined) warnOfMachinesOfOne(body, targets, decoder);
   if (server.maxMachines === undefined) warnOfEndlessFamilies(body, targets, decoder);
-  return { file, server, targets };
+  return { file, server, targets, jobs };
 }
 
 function reportUnknown({ attributes, blocks }: Body, decoder: Decoder): void {
@@ -155,6 +190,11 @@ function decodeTarget(block: Block, name: string, type: string, decoder: Decoder
     const section = decoder.decode(block, forwardTable);
     return section && forwardTarget(name, section);
   }
+  if (type === "command") {
+    const section = decoder.decode(block, commandTable);
+    if (section) checkCommand(section, isFamily(name), decoder);
+    return section && commandTarget(name, section);
+  }
   if (type !== "aws_ec2") return undefined;
   const section = decoder.decode(block, awsEc2Table);
   if (section) checkAwsEc2(section, isFamily(name), decoder);
@@ -166,6 +206,17 @@ function unsupported(type: string): string {
     return `Targets of type "${type}" are not served by this version of lazyssh. It serves: ${TARGET_TYPES.join(", ")}.`;
   }
   return `There is no target type "${type}". ${didYouMean(type, TARGET_TYPES) || `There are: ${TARGET_TYPES.join(", ")}.`}`;
+}
+
+/** What a server's commands have started is written down beside it, where the others cannot see it. */
+function warnOfMachinesOfOne({ blocks }: Body, targets: readonly TargetConfig[], decoder: Decoder): void {
+  for (const target of targets) {
+    const block = blocks.find(({ type, labels }) => type === "target" && labels[0]?.value === target.name);
+    if (target.type !== "command" || !block) continue;
+    const detail =
+      'Servers of a group do not share machines of type "command": each of them starts and stops the machine by itself, whoever else uses it.';
+    decoder.warning(headerOf(block), "Machine of one server", detail);
+  }
 }
 
 /** Names cost nothing, and each has a machine. */

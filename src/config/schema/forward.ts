@@ -3,7 +3,7 @@ import { no, ok, refined, text } from "../decode/value-type.ts";
 import type { ForwardTarget } from "../types.ts";
 import { PORTS_DOC, ports } from "./common.ts";
 
-const host = refined(text, "host", (given) => {
+export const host = refined(text, "host", (given) => {
   const bare = /^\[(.*)\]$/.exec(given.trim())?.[1] ?? given.trim();
   if (bare === "") return no("A host name or an IP address is needed.");
   if (/^[^:]+:\d+$/.test(bare))

@@ -14,6 +14,9 @@ import { revokedKeysFile } from "./revoked.ts";
 import { userConfig, userTable } from "./user.ts";
 import { checkUsers, JUMP } from "./users-check.ts";
 
+/** Each has memory of its own, some 60 MiB. */
+const MOST_WORKERS = 64;
+
 const authorizedKey = publicKey(
   {
     options: "The options before the key are not applied.",
@@ -98,6 +101,13 @@ export const serverTable = {
     "metrics",
     hostPort("9922"),
     "where metrics for Prometheus are served over HTTP, at `/metrics`. Default: nowhere.",
+  ),
+  workers: defaulted(
+    "workers",
+    wholeNumber(0, MOST_WORKERS),
+    0,
+    "0",
+    "processes that connections are spread over, for many of them on a machine with cores to spare. With 0 or 1 there is no other process.",
   ),
   limits: blocks("limits", limitsTable, "what one client may cost, and how long it may take.", 1),
   users: blocks(

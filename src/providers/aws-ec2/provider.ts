@@ -12,13 +12,13 @@ import {
   searchInstances,
 } from "./instances.ts";
 import { type IdentifiedInstance, isOwn, machineOf } from "./machine.ts";
-import { orderText, typeText } from "./naming.ts";
 import { orderMachine } from "./order.ts";
 import { type EndangeredVolume, endangeredWith, wouldBeDeleted } from "./outlive.ts";
 import { startInstance, stopInstance } from "./power.ts";
 import { preflight } from "./preflight/preflight.ts";
 import { remedyFor } from "./remedy.ts";
 import { ownFilters } from "./request.ts";
+import { awsEc2Shape } from "./shape.ts";
 import { noticeOf } from "./spot.ts";
 import { lookAtVolumes, obstacleOf, progressOf, volumeInfo } from "./volumes.ts";
 
@@ -45,11 +45,7 @@ export function createAwsEc2Provider(
     describeInstance(ec2, target, id, signal);
 
   return {
-    type: "aws_ec2",
-    summary: `${typeText(target)} in ${target.availabilityZone ?? target.region ?? "the default region"}`,
-
-    hasVolumes: target.attachVolumes.length > 0,
-    alternatives: alternatives.map(orderText),
+    ...awsEc2Shape(target),
 
     async volumesFree(signal) {
       signal.throwIfAborted();

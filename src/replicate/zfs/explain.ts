@@ -68,7 +68,7 @@ const KNOWN: readonly Known[] = [
       `log in as root, or let the user: where it is sent from, zfs allow USER ${ALLOW.source} ${dataset ?? "DATASET"}; where it is received, zfs allow USER ${ALLOW.target} PARENT`,
   },
   {
-    pattern: /keystatus|encryption key|key (?:is|must be|not) (?:not )?loaded|raw/i,
+    pattern: /keystatus|key must be loaded|key (?:is )?(?:not |un)(?:loaded|available)|encryption key not/i,
     remedy: () => "load its key (zfs load-key), or send it raw (send { raw = true })",
   },
   {

@@ -5,7 +5,7 @@ import { reportTargets } from "../../report/status.ts";
 import { statusToJson } from "../../report/status-json.ts";
 import { renderStatus } from "../../report/status-text.ts";
 import { whoText } from "../../report/who.ts";
-import type { ByHand, TargetStatus } from "../../targets/by-hand.ts";
+import type { Controls, TargetStatus } from "../../targets/by-hand.ts";
 import type { Tenant } from "../../targets/lease.ts";
 import type { Clock } from "../../util/clock.ts";
 import { asLazysshError, LazysshError } from "../../util/errors.ts";
@@ -18,7 +18,7 @@ import { helpLines } from "./help.ts";
 import type { SessionIo } from "./session.ts";
 
 export interface RunOptions {
-  readonly controls: ByHand;
+  readonly controls: Controls;
   readonly identity: Identity;
   readonly tenant: Tenant;
   readonly events: EventStream;
@@ -53,7 +53,7 @@ export async function runSession(
     return EXIT.usage;
   }
   try {
-    return await perform(permitted(command, options), options, io);
+    return await perform(await permitted(command, options), options, io);
   } catch (cause) {
     if (io.signal.aborted) {
       io.err(`lazyssh: ${String(io.signal.reason)}, and taken back`);
@@ -66,7 +66,7 @@ export async function runSession(
 }
 
 /** @throws LazysshError `NOT_PERMITTED`. */
-function permitted(command: Command, { identity, tenant, controls }: RunOptions): Command {
+async function permitted(command: Command, { identity, tenant, controls }: RunOptions): Promise<Command> {
   const { user, permissions } = identity;
   if (command.do === "help") return command;
   if (command.do === "overview") {
@@ -77,7 +77,7 @@ function permitted(command: Command, { identity, tenant, controls }: RunOptions)
     throw new LazysshError("NOT_PERMITTED", `${user} may not have "${command.do}" done here, only: ${may}`);
   }
   if ("target" in command && tenant.user?.sees(command.target) === false) {
-    const names = seen(controls, tenant).map(({ name }) => name);
+    const names = (await seen(controls, tenant)).map(({ name }) => name);
     const those = names.join(", ") || "there are none";
     throw new LazysshError(
       "NOT_PERMITTED",
@@ -95,10 +95,10 @@ async function perform(command: Command, options: RunOptions, io: SessionIo): Pr
     case "help":
       return tell(io, { out: helpLines(identity.permissions.commands), err: [], done: true });
     case "overview":
-      return tell(io, { out: overview(options), err: [], done: true });
+      return tell(io, { out: await overview(options), err: [], done: true });
     case "status": {
       events.emit({ type: "control", do: "status", ...by });
-      const machines: Pick<ByHand, "status" | "volumes"> = {
+      const machines: Pick<Controls, "status" | "volumes"> = {
         status: () => seen(controls, tenant),
         volumes: (target, signal) => controls.volumes(target, signal),
       };
@@ -120,7 +120,7 @@ async function perform(command: Command, options: RunOptions, io: SessionIo): Pr
     }
     case "stop": {
       const { target, cut } = command;
-      if (cut) assertOwn(target, options);
+      if (cut) await assertOwn(target, options);
       events.emit({ type: "control", do: "stop", target: printable(target), cut, ...by });
       return tell(io, stoppedOutcome(target, await controls.drop(target, { cut }), now, CALLED));
     }
@@ -128,10 +128,9 @@ async function perform(command: Command, options: RunOptions, io: SessionIo): Pr
 }
 
 /** @throws LazysshError `NOT_PERMITTED` when somebody else's connections would be ended: they may be in the middle of a backup. */
-function assertOwn(target: string, { controls, identity }: RunOptions): void {
-  const machines = controls
-    .status()
-    .flatMap((one) => one.machines.filter((machine) => machine.target === target));
+async function assertOwn(target: string, { controls, identity }: RunOptions): Promise<void> {
+  const all = await controls.status();
+  const machines = all.flatMap((one) => one.machines.filter((machine) => machine.target === target));
   const others = machines.flatMap(({ leases }) =>
     leases.filter(({ kind, user }) => kind === "channel" && user !== identity.user),
   );
@@ -149,8 +148,8 @@ function tell(io: SessionIo, { out, err, done }: Outcome): number {
   return done ? EXIT.ok : EXIT.failed;
 }
 
-function overview({ controls, tenant, clock }: RunOptions): string[] {
-  const targets = seen(controls, tenant);
+async function overview({ controls, tenant, clock }: RunOptions): Promise<string[]> {
+  const targets = await seen(controls, tenant);
   const table = targets.length === 0 ? ["No target is open to you."] : renderOverview(targets, clock.now());
   return [
     ...table,
@@ -160,9 +159,10 @@ function overview({ controls, tenant, clock }: RunOptions): string[] {
 }
 
 /** What there is, as far as the user may know of it. */
-function seen(controls: Pick<ByHand, "status">, { user }: Tenant): readonly TargetStatus[] {
+async function seen(controls: Pick<Controls, "status">, { user }: Tenant): Promise<readonly TargetStatus[]> {
   const sees = (name: string) => user?.sees(name) ?? true;
-  return controls.status().flatMap((target) => {
+  const all = await controls.status();
+  return all.flatMap((target) => {
     const machines = target.machines.filter((machine) => sees(machine.target));
     // Of a family, the user may know some names only.
     return sees(target.name) || machines.length > 0 ? [{ ...target, machines }] : [];

@@ -1,6 +1,6 @@
 import { messageOf } from "../../util/errors.ts";
 import { backoffMs } from "../../util/retry.ts";
-import { isTogether, type MachineContext } from "../context.ts";
+import { dialPort, isTogether, type MachineContext } from "../context.ts";
 import { NOTE } from "../group/notes.ts";
 import { giveShareBack } from "../group/together.ts";
 import { beforeStop } from "./before-stop.ts";
@@ -97,8 +97,9 @@ export async function runBeforeStop(
   { id, host, token, waiting }: Before,
 ): Promise<void> {
   const { target, clock, signal, remote, events, provider } = surroundings;
-  const { beforeStop: what, checkPort: port, name } = target;
+  const { beforeStop: what, name } = target;
   if (!what) return;
+  const port = dialPort(target, target.checkPort);
   const started = clock.now();
   try {
     await beforeStop({ what, host, port, remote, clock, signal, waiting });

@@ -177,6 +177,7 @@ export class MachineDriver {
   #lease(id: LeaseId, host: string, taken: AbortSignal, release: () => void, signal: AbortSignal): Lease {
     return {
       host,
+      portMap: this.#context.target.portMap,
       signal: taken,
       release,
       carries: (traffic) => this.#tenancy.carries(id, traffic),
@@ -273,7 +274,6 @@ export class MachineDriver {
   }
 
   #newLaunch(number: number, token: string, machine: string | undefined, found: boolean): Launch {
-    const tenancy = this.#tenancy;
     return new Launch({
       context: this.#context,
       number,
@@ -281,10 +281,10 @@ export class MachineDriver {
       machine,
       found,
       report: (event) => this.#dispatch(event),
-      traffic: () => tenancy.traffic,
-      keptByConnections: () => tenancy.onlyConnections,
-      unanswered: () => tenancy.unanswered,
-      clients: () => tenancy.clients,
+      traffic: () => this.#tenancy.traffic,
+      keptByConnections: () => this.#tenancy.onlyConnections,
+      unanswered: () => this.#tenancy.unanswered,
+      clients: () => this.#tenancy.clients,
       onWaiting: () => this.#tell(),
     });
   }

@@ -1,6 +1,7 @@
 import type { Machine, Progress } from "../../providers/provider.ts";
 import { LazysshError } from "../../util/errors.ts";
 import { growingInterval, persist } from "../../util/retry.ts";
+import { dialPort } from "../context.ts";
 import { death } from "../use/health.ts";
 import { assertAlive, type StepContext } from "./step-context.ts";
 
@@ -78,11 +79,14 @@ async function progressed(
 /** Resolves, with whether it greets as SSH does, when the machine answers on its port; rejects early when it dies meanwhile. */
 export async function answering(context: StepContext, id: string, host: string): Promise<boolean> {
   const { target, clock, signal, waiting, probe } = context;
+  const port = dialPort(target, target.checkPort);
+  // That of SSH, whichever it is reached by.
+  const ready = target.ready === "auto" && target.checkPort === 22 ? "ssh" : target.ready;
   const over = new AbortController();
   const stop = AbortSignal.any([signal, over.signal]);
   try {
     const { greeted } = await Promise.race([
-      probe({ host, port: target.checkPort, ready: target.ready, clock, signal: stop, onWaiting: waiting }),
+      probe({ host, port, ready, clock, signal: stop, onWaiting: waiting }),
       death({ ...context, signal: stop }, id).then((error) => Promise.reject(error)),
     ]);
     return greeted;

@@ -1,6 +1,7 @@
 import type { Machine } from "../../providers/index.ts";
 import { deadline } from "../../util/deadline.ts";
 import { asLazysshError, LazysshError } from "../../util/errors.ts";
+import { dialPort } from "../context.ts";
 import { assertAlive, type StepContext } from "../start/step-context.ts";
 
 /** How often a machine that is in use, or being probed, is looked at. */
@@ -94,17 +95,18 @@ export async function knockAtPort(context: StepContext, watch: HealthWatch): Pro
 /** Undefined when it answers. */
 async function whyNoAnswer(context: StepContext, { host, greets }: HealthWatch): Promise<string | undefined> {
   const { target, clock, signal, probe } = context;
+  const port = dialPort(target, target.checkPort);
   let reason = "";
   for (let knock = 1; knock <= KNOCKS; knock++) {
     if (knock > 1) await clock.sleep(KNOCK_PAUSE_MS, signal);
-    reason = `${host}:${target.checkPort} has not answered within ${ANSWER_MS / 1_000} s`;
+    reason = `${host}:${port} has not answered within ${ANSWER_MS / 1_000} s`;
     using limit = deadline(clock, ANSWER_MS, () => "no answer", signal);
     const onWaiting = (why: string) => {
       reason = why;
     };
     try {
       const ready = greets ? "ssh" : "tcp";
-      await probe({ host, port: target.checkPort, ready, clock, signal: limit.signal, onWaiting });
+      await probe({ host, port, ready, clock, signal: limit.signal, onWaiting });
       return undefined;
     } catch {
       signal.throwIfAborted();

@@ -31,8 +31,11 @@ describe("loading", () => {
   test("the SDK is loaded by the first call and not before", async () => {
     const provider = createProvider(targetWith({ endpoint: ec2.endpoint, attachVolumes: [sdf] }), {
       owner: "o",
+      stateDir: "",
     });
-    expect(await createProvider(targetWith(), { owner: "o" }).volumesFree(never)).toEqual({ done: true });
+    expect(await createProvider(targetWith(), { owner: "o", stateDir: "" }).volumesFree(never)).toEqual({
+      done: true,
+    });
     expect(seen.sdkLoads).toBe(0);
     ec2.on("DescribeVolumes", describeVolumesXml(volumeXml("vol-1", "available")));
     expect(await provider.volumesFree(never)).toEqual({ done: true });

@@ -48,7 +48,7 @@ describe("what it says of itself", () => {
   });
 
   test("each target type has its provider", () => {
-    expect(createProvider(targetWith(), { owner: "o" }).type).toBe("aws_ec2");
+    expect(createProvider(targetWith(), { owner: "o", stateDir: "" }).type).toBe("aws_ec2");
   });
 });
 

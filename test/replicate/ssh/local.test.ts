@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { localSide } from "../../../src/replicate/ssh/local.ts";
+import { requires } from "../../harness/requires.ts";
 import { tempDir } from "../../harness/temp.ts";
 import { eventually } from "../../harness/world.ts";
 
@@ -49,7 +50,7 @@ describe.concurrent("localSide", () => {
     );
   });
 
-  it("ends the whole group when it is aborted, also what does not listen", async () => {
+  requires("ps")("ends the whole group when it is aborted, also what does not listen", async () => {
     const file = join(tempDir(), "pids");
     const abort = new AbortController();
     const stubborn = `trap "" TERM; echo $$ >> ${file}; while :; do sleep 1; done`;

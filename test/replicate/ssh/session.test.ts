@@ -1,4 +1,5 @@
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect } from "vitest";
@@ -11,7 +12,7 @@ import { type RealSshd, startSshd } from "../../harness/sshd.ts";
 import { tempDir } from "../../harness/temp.ts";
 import { eventually } from "../../harness/world.ts";
 
-const itWith = requires("sshd");
+const itWith = requires("sshd", "ps");
 const never = new AbortController().signal;
 
 let host: JumpHost;
@@ -172,6 +173,36 @@ describe.concurrent("openSession", () => {
     const refused = open({ through: true, options: ["HostName=nothing-such"] });
     await expect(refused).rejects.toMatchObject({ kind: "jump" });
     await expect(refused).rejects.toThrow("nothing-such");
+  });
+
+  itWith("does not outlive who opened it, however that ended", async () => {
+    const config = await host.folder.config({
+      archiver: {
+        HostName: "127.0.0.1",
+        HostKeyAlias: "archiver",
+        Port: sshd.port,
+        User: sshd.user,
+        IdentityFile: host.clientKey.path,
+      },
+    });
+    const built = (path: string) => JSON.stringify(new URL(`../../../dist/${path}`, import.meta.url).href);
+    const script = `
+      const { openSession } = await import(${built("replicate/ssh/session.js")});
+      const { systemClock } = await import(${built("util/clock.js")});
+      await openSession({
+        ssh: { program: "ssh", config: process.argv[1], options: [] },
+        target: "archiver", clock: systemClock, signal: new AbortController().signal, bootTimeoutMs: 25000,
+      });
+      console.log("open");`;
+    const child = spawn(process.execPath, ["--input-type=module", "-e", script, config], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    const [said] = (await once(child.stdout, "data")) as [Buffer];
+    expect(said.toString()).toBe("open\n");
+    const masters = () => processesWith(`ssh -F ${config}`);
+    expect(masters().length).toBe(1);
+    child.kill("SIGKILL");
+    await eventually("the connection to end", () => masters().length === 0);
   });
 
   itWith("gives up in time, with nothing left", async () => {

@@ -1,0 +1,1 @@
+export { createWorkers } from "./workers.ts";

@@ -1,0 +1,108 @@
+import { execFile } from "node:child_process";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { lstat, mkdir, rename, rm, stat } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { test } from "vitest";
+import { requires, type TestWith } from "./requires.ts";
+import type { KeyFiles } from "./ssh.ts";
+
+const run = promisify(execFile);
+
+/** The folder of the guest: `start.sh`, a kernel, and packed images of Debian with OpenZFS, which QEMU runs. */
+const GUEST = process.env.LAZYSSH_TEST_GUEST ?? fileURLToPath(new URL("../../../shared/vm", import.meta.url));
+const IMAGES = { "root.img": ["--long=27"], "initrd.cpio": [] } as const;
+
+/** Runs a test where the guest is. It is no package that could be installed, so that without it even a run under CI skips, loudly and by name. */
+export const testWithGuest: TestWith = existsSync(join(GUEST, "start.sh"))
+  ? requires("qemu-system-x86_64", "zstd")
+  : (name) => {
+      const lack = "needs the guest with OpenZFS (its folder in LAZYSSH_TEST_GUEST)";
+      console.warn(`skipped: ${name} (${lack})`);
+      test.skip(`${name} [skipped: ${lack}]`, () => undefined);
+    };
+
+/**
+ * The folder of the unpacked images, which every guest reads and none writes: about 560 MB, unpacked once for each version and kept for the
+ * next run.
+ */
+async function images(): Promise<string> {
+  const { mtimeMs, size } = await stat(join(GUEST, "root.img.zst"));
+  const uid = process.getuid?.() ?? 0;
+  const folder = join(tmpdir(), `lazyssh-guest-${uid}-${size}-${Math.round(mtimeMs)}`);
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const { uid: owner, mode } = await lstat(folder);
+  if (owner !== uid || (mode & 0o22) !== 0) throw new Error(`${folder} is not only ours: remove it`);
+  for (const [image, options] of Object.entries(IMAGES)) {
+    const path = join(folder, image);
+    if (existsSync(path)) continue;
+    const draft = `${path}.${process.pid}`;
+    try {
+      await run("zstd", ["-dqf", ...options, join(GUEST, `${image}.zst`), "-o", draft]);
+      await rename(draft, path);
+    } finally {
+      await rm(draft, { force: true });
+    }
+  }
+  return folder;
+}
+
+export interface GuestOptions {
+  /** Name of the target. */
+  readonly name: string;
+  /** Where the volume is, and stays: `volume.img`, 2 GiB and sparse, `/dev/vdb` in the guest. */
+  readonly folder: string;
+  /** Lets root in. */
+  readonly key: KeyFiles;
+  /** More of the target, as HCL. */
+  readonly more?: string;
+}
+
+/**
+ * A target of type `command` as HCL: a virtual machine with OpenZFS 2.1 that is anew at each boot but for its volume. It greets as SSH 5 to
+ * 9 s after its start, `/run/zfs-ready` is there 2 s later, and it takes 5 s to power off. Its host key is always the same.
+ */
+export async function guestTarget({ name, folder, key, more = "" }: GuestOptions): Promise<string> {
+  const port = await freePort();
+  const volume = join(folder, "volume.img");
+  const ssh = ["ssh", "-F", "none", "-i", key.path, "-p", String(port)];
+  for (const option of ["BatchMode=yes", "StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null"])
+    ssh.push("-o", option);
+  const start = [join(GUEST, "start.sh"), await images(), String(port), volume, `${key.path}.pub`];
+  return `target ${JSON.stringify(name)} "command" {
+  start      = ${JSON.stringify(start)}
+  foreground = true
+  stop       = ${JSON.stringify([...ssh, "root@127.0.0.1", "busybox", "poweroff"])}
+  to         = "127.0.0.1"
+  port_map   = { "22" = ${port} }
+  ${more}
+}
+`;
+}
+
+/** Pulls the plug of every machine that is in a state directory, for the end of a test. */
+export function unplug(stateDir: string): void {
+  const folder = join(stateDir, "commands");
+  for (const id of existsSync(folder) ? readdirSync(folder) : []) {
+    const [child, ended] = ["child", "ended"].map((name) => join(folder, id, `${name}.json`));
+    if (!child || !existsSync(child) || existsSync(ended ?? "")) continue;
+    const { pid } = JSON.parse(readFileSync(child, "utf8")) as { pid: number };
+    try {
+      process.kill(-pid, "SIGKILL");
+    } catch {
+      // It has ended by itself.
+    }
+  }
+}
+
+/** A loopback port that was free a moment ago. */
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
+  const address = server.address();
+  await new Promise((done) => server.close(done));
+  return typeof address === "object" && address ? address.port : 0;
+}
