@@ -86,6 +86,10 @@ const KNOWN: readonly Known[] = [
     remedy: () => "the stream was cut or damaged on its way, or the sending side failed: see what that says",
   },
   {
+    pattern: /unsupported feature/,
+    remedy: () => "zfs there is too old for what this dataset is made of; upgrade it",
+  },
+  {
     pattern: /invalid option|unrecognized command|invalid property/,
     remedy: () => "this zfs is older than what it was asked for",
   },

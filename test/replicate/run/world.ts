@@ -86,14 +86,18 @@ export interface Run {
 }
 
 export async function run(
-  world: RunWorld,
+  { source, archive: { sshConfig } }: RunWorld,
   more: Partial<ReplicateJob> = {},
   options: Partial<RunOptions> = {},
 ): Promise<Run> {
+  return runAlone(jobOf({ source, sshConfig }, more), options);
+}
+
+export async function runAlone(job: ReplicateJob, options: Partial<RunOptions> = {}): Promise<Run> {
   let remembered: Remembered | undefined;
   const said: string[] = [];
   const outcome = await runJob({
-    job: jobOf({ source: world.source, sshConfig: world.archive.sshConfig }, more),
+    job,
     allowed: { rollback: false, destroyTarget: false },
     clock: systemClock,
     signal: new AbortController().signal,
