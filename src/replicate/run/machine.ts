@@ -27,6 +27,11 @@ export class Machine {
     };
   }
 
+  /** Why there is no connection any more; undefined while there is one, as far as is known. */
+  get loss(): unknown {
+    return this.#session?.lost.aborted ? this.#session.lost.reason : undefined;
+  }
+
   /** All boots together; undefined when none was asked for. */
   get bootSeconds(): number | undefined {
     return inSeconds(this.#bootMs);

@@ -1,3 +1,4 @@
+import { messageOf } from "../../util/errors.ts";
 import { type PipelineResult, runPipeline } from "../pipeline/pipeline.ts";
 import { createProgress } from "../pipeline/progress.ts";
 import { connectionFailed, lostError } from "../ssh/failure.ts";
@@ -57,12 +58,13 @@ function refusedProperties(result: PipelineResult, { step }: Pick<Route, "step">
   );
 }
 
-function troubleOf({ ends, job }: Context, result: PipelineResult, step: StreamStep): Trouble {
+function troubleOf({ ends, job, machine }: Context, result: PipelineResult, step: StreamStep): Trouble {
   const failure = result.failure ?? "the transfer failed, and nothing has said why";
   const { source, target } = ends;
   const wire = result.stages[source.side.remote ? 0 : result.stages.length - 1];
   if (wire && connectionFailed(wire)) {
-    return new Trouble(lostError(job.target, wire.stderr).message, "reconnect");
+    // The connection that all commands share knows more of it than a command.
+    return new Trouble(messageOf(machine.loss ?? lostError(job.target, wire.stderr)), "reconnect");
   }
   if (result.stalled) return new Trouble(failure, "reconnect");
   const blamed = result.stages.find(({ name }) => failure.startsWith(`${name} `)) ?? result.stages.at(-1);

@@ -1,7 +1,9 @@
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect } from "vitest";
 import { guestTarget, testWithGuest, unplug } from "../../harness/guest.ts";
 import { startJumpHost } from "../../harness/jump-host.ts";
+import { startRelay } from "../../harness/relay.ts";
 import { ssh } from "../../harness/ssh.ts";
 import { startZfsWorld } from "../../harness/zfs-world.ts";
 import { change, dataset, jobOf, runAlone } from "./world.ts";
@@ -71,6 +73,28 @@ testWithGuest(
         "canmount\tnoauto\tlocal\nreadonly\ton\tlocal\nmountpoint\tnone\tinherited from backup",
       );
       expect(await on("zfs get -Hpo value guid backup/safe@4")).toBe(await source.get("guid", "tank/safe@4"));
+
+      // What had arrived when the link was cut is given up, since zfs-fuse cannot go on with a stream.
+      await change(source, "tank/safe", "5", 5, 3 * 1024 * 1024);
+      await using relay = await startRelay(port);
+      const text = await readFile(sshConfig, "utf8");
+      await writeFile(
+        `${sshConfig}-relay`,
+        text.replace(`Port ${port}`, `Port ${relay.port}\n  HostKeyAlias [127.0.0.1]:${port}`),
+      );
+      const said: string[] = [];
+      const cut = await runAlone(
+        { ...job, before: undefined, after: undefined, ssh: { ...job.ssh, config: `${sshConfig}-relay` } },
+        {
+          say: (line) => {
+            said.push(line);
+            if (line.includes("new since @4") && relay.passed.up < 1_000_000) relay.cutAfter(1_500_000);
+          },
+        },
+      );
+      expect(cut.outcome).toMatchObject({ status: "ok", errors: [], datasets: [{ snapshots: ["5"] }] });
+      expect(said.join("\n")).toMatch(/trying again[\s\S]*an interrupted receive is given up/);
+      expect(await on("zfs get -Hpo value guid backup/safe@5")).toBe(await source.get("guid", "tank/safe@5"));
 
       // The other way round, where the source can do more. What is older than version 5 can be received by all.
       const more =
