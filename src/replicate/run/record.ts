@@ -1,8 +1,8 @@
 import type { DatasetOutcome, RunOutcome, ScrubOutcome } from "../outcome.ts";
 import type { Plan } from "../plan/steps.ts";
+import { overallStatus } from "../report/status.ts";
 import type { Machine } from "./machine.ts";
 import type { RunOptions } from "./options.ts";
-import { statusOf } from "./status.ts";
 
 /** What a run has to tell, as it comes to be known. */
 export class RunRecord {
@@ -40,7 +40,7 @@ export class RunRecord {
     const datasets = this.#datasets;
     return {
       job: job.name,
-      status: statusOf(datasets, this.errors),
+      status: overallStatus(datasets, this.errors),
       startedAt: this.#startedAt,
       seconds: Math.max(clock.now() - this.#startedAt, 0) / 1000,
       bootSeconds: machine.bootSeconds,

@@ -318,7 +318,7 @@ describe("a run", () => {
       await dataset(source, "tank/after", 1, 16 * 1024);
       const job = { source: "tank/after", destination: "backup/after" };
       const failed = await run(world(), { ...job, after: ["sh", "-c", "echo cannot export >&2; exit 1"] });
-      expect(failed.outcome).toMatchObject({ status: "partial", datasets: [{ status: "ok" }] });
+      expect(failed.outcome).toMatchObject({ status: "failed", datasets: [{ status: "ok" }] });
       expect(failed.outcome.errors.join()).toMatch(/"after".*status 1.*cannot export/);
     },
     TIMEOUT_MS,

@@ -1,32 +1,7 @@
 import { describe, expect, it } from "vitest";
-import type { DatasetOutcome } from "../../../src/replicate/outcome.ts";
-import { untried } from "../../../src/replicate/run/record.ts";
-import { statusOf } from "../../../src/replicate/run/status.ts";
 import { cureOf, cureOfWords, isModified, Trouble } from "../../../src/replicate/run/trouble.ts";
 import { refusalWords, shown } from "../../../src/replicate/run/words.ts";
 import { lostError, sshError } from "../../../src/replicate/ssh/failure.ts";
-
-const of = (...all: readonly DatasetOutcome["status"][]) =>
-  all.map((status): DatasetOutcome => ({ ...untried("tank/a", "backup/a", ""), status }));
-
-describe("what a run is called", () => {
-  it.each([
-    [of("ok", "current"), [], "ok"],
-    [of("current"), [], "ok"],
-    [of(), [], "failed"],
-    [of("ok"), ["export"], "partial"],
-    [of("ok", "failed"), [], "partial"],
-    [of("ok", "refused"), [], "partial"],
-    [of("current", "skipped"), [], "partial"],
-    [of("refused", "refused"), [], "refused"],
-    [of("refused", "failed"), [], "failed"],
-    [of("refused"), ["lost"], "failed"],
-    [of("failed"), [], "failed"],
-    [of("skipped"), ["boot"], "failed"],
-  ] as const)("%#: %j", (datasets, errors, expected) => {
-    expect(statusOf(datasets, errors)).toBe(expected);
-  });
-});
 
 describe("what may help", () => {
   it.each([
