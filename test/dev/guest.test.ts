@@ -57,6 +57,19 @@ describe("a guest", () => {
     expect(existsSync(join(world.world.volumeFolder, "note"))).toBe(true);
   });
 
+  test("tells the status to a client that has nothing to say, also over a connection that is shared", async () => {
+    const socket = join(world.world.dir, "shared");
+    const shared = [...sshOptions(world), "-o", `ControlPath=${socket}`];
+    const master = spawn("ssh", [...shared, "-M", "-N", `root@${machine.address}`], { stdio: "ignore" });
+    onTestFinished(() => {
+      master.kill();
+    });
+    await eventually("the connection", () => existsSync(socket));
+    const command = "exec >&- 2>&-; sleep 0.05; exit 3";
+    const outcome = await runProgram("ssh", [...shared, `root@${machine.address}`, command], "");
+    expect(outcome.status).toBe(3);
+  });
+
   test("passes environment on that the client sends", async () => {
     const args = [...sshOptions(world), "-o", "SetEnv=LC_FLAVOUR=plum", `root@${machine.address}`];
     const outcome = await runProgram("ssh", [...args, 'echo "$LC_FLAVOUR"']);

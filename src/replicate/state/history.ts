@@ -5,21 +5,22 @@ import { EXIT_CODES, type RunOutcome } from "../outcome.ts";
 import { contentOf } from "./folder.ts";
 
 const FILE = "history.jsonl";
-/** Runs of very many datasets are kept as long as they fit into `bytes`. */
-const LIMITS = { runs: 1_000, bytes: 16 * 2 ** 20 };
+const MOST_RUNS = 1_000;
+/** Runs of very many datasets are kept as long as they fit into it. */
+const MOST_BYTES = 16 * 2 ** 20;
 /** Above both, so that not every run writes all of them anew. */
 const SLACK = 1.1;
 
 /** One run as a line of JSON at the end of the file; on the disk once it has resolved. */
-export async function appendRun(folder: string, outcome: RunOutcome, limits = LIMITS): Promise<void> {
+export async function appendRun(folder: string, outcome: RunOutcome): Promise<void> {
   const path = join(folder, FILE);
   const before = (await contentOf(path)) ?? "";
   // A crash may have torn the last line: it ends here, so that this one is whole.
   const line = `${before === "" || before.endsWith("\n") ? "" : "\n"}${JSON.stringify(outcome)}\n`;
   const all = before + line;
   const lines = linesOf(all);
-  if (lines.length > limits.runs * SLACK || all.length > limits.bytes * SLACK) {
-    return writeDurably(path, newestOf(lines, limits));
+  if (lines.length > MOST_RUNS * SLACK || all.length > MOST_BYTES * SLACK) {
+    return writeDurably(path, newestOf(lines));
   }
   const file = await open(path, "a", 0o600);
   try {
@@ -34,7 +35,7 @@ export async function appendRun(folder: string, outcome: RunOutcome, limits = LI
 export async function readRuns(folder: string, limit: number): Promise<readonly RunOutcome[]> {
   const lines = linesOf((await contentOf(join(folder, FILE))) ?? "");
   const runs: RunOutcome[] = [];
-  const most = Math.min(limit, LIMITS.runs);
+  const most = Math.min(limit, MOST_RUNS);
   // From the end, for most ask for a few.
   for (let at = lines.length - 1; at >= 0 && runs.length < most; at--) {
     const run = parse(lines[at] ?? "");
@@ -48,12 +49,12 @@ function linesOf(content: string): string[] {
 }
 
 /** At least one, and as many more as there is room for. */
-function newestOf(lines: readonly string[], limits: typeof LIMITS): string {
+function newestOf(lines: readonly string[]): string {
   const kept: string[] = [];
   let bytes = 0;
-  for (const line of lines.slice(-limits.runs).reverse()) {
+  for (const line of lines.slice(-MOST_RUNS).reverse()) {
     bytes += line.length + 1;
-    if (bytes > limits.bytes && kept.length > 0) break;
+    if (bytes > MOST_BYTES && kept.length > 0) break;
     kept.push(line);
   }
   return `${kept.reverse().join("\n")}\n`;

@@ -86,6 +86,10 @@ const KNOWN: readonly Known[] = [
     remedy: () => "the stream was cut or damaged on its way, or the sending side failed: see what that says",
   },
   {
+    pattern: /unsupported feature/,
+    remedy: () => "zfs there is too old for what this dataset is made of; upgrade it",
+  },
+  {
     pattern: /invalid option|unrecognized command|invalid property/,
     remedy: () => "this zfs is older than what it was asked for",
   },
@@ -109,6 +113,11 @@ export function explain(stderr: string, about: About): string {
   if (missing) return `${words || `${about.zfs}: not found`} (${notFound(about)})`;
   const told = words === "" ? `it ended with status ${about.status ?? "unknown"} and said nothing` : words;
   return known ? `${told} (${known.remedy(about)})` : told;
+}
+
+/** What to do about it alone; undefined where the words are not known. */
+export function remedyOf(text: string, about: About): string | undefined {
+  return KNOWN.find(({ pattern }) => pattern.test(text))?.remedy(about);
 }
 
 function notFound({ side, zfs }: About): string {

@@ -6,7 +6,6 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { DEFAULT_JOB } from "../../../src/config/replicate.ts";
 import type { DatasetOutcome, RunOutcome } from "../../../src/replicate/outcome.ts";
 import { chooseReplicateDir } from "../../../src/replicate/state/choose.ts";
-import { appendRun, readRuns } from "../../../src/replicate/state/history.ts";
 import { openReplicateState } from "../../../src/replicate/state/state.ts";
 import type { Verified, VerifiedJob } from "../../../src/replicate/state/verified.ts";
 import { tempDir } from "../../harness/temp.ts";
@@ -80,23 +79,10 @@ describe("openReplicateState", () => {
     });
   });
 
-  it("says so when nothing can be written there", async () => {
-    const parent = tempDir();
-    const path = join(parent, "replicate");
-    mkdirSync(path);
-    chmodSync(parent, 0o755);
-    chmodSync(path, 0o555);
-    // Root may write everywhere: for once it is nobody.
-    const isRoot = process.geteuid?.() === 0;
-    if (isRoot) process.seteuid?.(65_534);
-    try {
-      await expect(open(path)).rejects.toMatchObject({
-        code: "CONFIG_INVALID",
-        message: expect.stringMatching(/EACCES.*let this user write to it/),
-      });
-    } finally {
-      if (isRoot) process.seteuid?.(0);
-    }
+  it.skipIf(process.getuid?.() === 0)("says so when nothing can be written there", async () => {
+    const { path } = await open();
+    chmodSync(path, 0o500);
+    await expect(open(path)).rejects.toMatchObject({ code: "CONFIG_INVALID" });
   });
 
   it("says so when its path leaves no room for a socket", async () => {
@@ -144,8 +130,7 @@ describe("lockJob", () => {
     const holder = fork(script, [path, name]);
     const exit = once(holder, "exit");
     onTestFinished(() => void holder.kill("SIGKILL"));
-    const [said] = await Promise.race([once(holder, "message"), exit]);
-    expect(said).toBe("mine");
+    expect((await once(holder, "message"))[0]).toBe("mine");
 
     const attempt = await state.lockJob(name);
     expect(attempt).toEqual({ heldBy: { pid: holder.pid, since: expect.any(Number) } });
@@ -223,15 +208,15 @@ describe("history", () => {
     expect([runs.length, runs[0]?.seconds, runs.at(-1)?.seconds]).toEqual([1_000, 101, 1_100]);
   });
 
-  it("keeps fewer where each is large, and the newest even if it is too large", async () => {
-    const folder = tempDir();
-    const limits = { runs: 1_000, bytes: 10_000 };
-    const large = { ...outcome, errors: ["x".repeat(3_000)] };
-    for (let run = 0; run < 4; run++) await appendRun(folder, { ...large, seconds: run }, limits);
-    expect((await readRuns(folder, 100)).map(({ seconds }) => seconds)).toEqual([2, 3]);
-    const larger = { ...outcome, errors: ["x".repeat(20_000)] };
-    await appendRun(folder, larger, limits);
-    expect(await readRuns(folder, 100)).toEqual([larger]);
+  it("keeps fewer where each is large", async () => {
+    const { state, path } = await open();
+    await state.rememberRun(outcome);
+    const large = { ...outcome, errors: ["x".repeat(2 ** 20)] };
+    writeFileSync(fileIn(path), `${JSON.stringify(large)}\n`.repeat(20));
+    await state.rememberRun(outcome);
+    expect(statSync(fileIn(path)).size).toBeLessThan(16 * 2 ** 20);
+    const runs = await state.readHistory("safe", 100);
+    expect([runs.length, runs.at(-1)]).toEqual([16, outcome]);
   });
 });
 
