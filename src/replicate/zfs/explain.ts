@@ -111,6 +111,11 @@ export function explain(stderr: string, about: About): string {
   return known ? `${told} (${known.remedy(about)})` : told;
 }
 
+/** What to do about it alone; undefined where the words are not known. */
+export function remedyOf(text: string, about: About): string | undefined {
+  return KNOWN.find(({ pattern }) => pattern.test(text))?.remedy(about);
+}
+
 function notFound({ side, zfs }: About): string {
   const where = side.remote
     ? `a command by ssh often has a shorter PATH than a login, without /usr/sbin; give the path of zfs on ${side.name} (--remote-zfs)`

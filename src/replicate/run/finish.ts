@@ -1,0 +1,45 @@
+import { LazysshError } from "../../util/errors.ts";
+import type { Side } from "../side.ts";
+import { connectionFailed, lostError } from "../ssh/failure.ts";
+import { failureOf } from "../zfs/explain.ts";
+import { poolOf, zpoolOf } from "../zfs/names.ts";
+import type { Context } from "./context.ts";
+import { where } from "./ends.ts";
+import { shown } from "./words.ts";
+
+/** All that was received is on the disk. An older `zpool` cannot see to it for one pool. */
+export async function syncTarget({ ends, job, signal }: Context): Promise<void> {
+  const { side, zfs } = ends.target;
+  const own = await side.run([zpoolOf(zfs), "sync", poolOf(job.destination)], { signal });
+  if (own.status === 0) return;
+  const ran = await side.run(["sync"], { signal });
+  if (ran.status !== 0)
+    throw failureOf(ran, { side, zfs, doing: "writing all that was received to the disk (sync)" });
+}
+
+/** Runs a command of the job on the machine. @throws LazysshError when it fails, with what it said. */
+export async function runHook(
+  side: Side,
+  which: "before" | "after",
+  argv: readonly string[],
+  signal: AbortSignal,
+): Promise<void> {
+  const ran = await side.run(argv, { signal });
+  if (ran.status === 0) return;
+  if (connectionFailed(ran)) throw lostError(side.name, ran.stderr);
+  const said = `${ran.stderr}\n${ran.stdout}`
+    .split("\n")
+    .map((line) => line.trim())
+    .filter((line) => line !== "")
+    .slice(-4)
+    .join("; ");
+  const ended = ran.signal === undefined ? `ended with status ${ran.status}` : `was ended by ${ran.signal}`;
+  const what =
+    which === "before"
+      ? "so that nothing was looked at or sent"
+      : "all that is reported as received is there, but the machine is let go without it; see to it by hand";
+  throw new LazysshError(
+    "ZFS_FAILED",
+    `"${which}" of the job (${shown(argv)}) ${ended} ${where(side)}, ${what}: ${said || "it said nothing"}`,
+  );
+}

@@ -1,0 +1,55 @@
+import type { ReplicateJob } from "../../config/replicate.ts";
+import type { Dataset } from "../model.ts";
+import { chooseCompression, MBUFFER } from "../pipeline/compression.ts";
+import type { Stage } from "../pipeline/pipeline.ts";
+import { remotePipe } from "../pipeline/remote-pipe.ts";
+import { receiveArgv } from "../zfs/receive.ts";
+import { type StreamStep, sendArgv } from "../zfs/send.ts";
+import { type End, type Ends, where } from "./ends.ts";
+
+export interface Route {
+  readonly ends: Ends;
+  readonly job: Pick<ReplicateJob, "send">;
+  readonly step: StreamStep;
+  /** What is sent. */
+  readonly dataset: Pick<Dataset, "kind" | "encrypted">;
+}
+
+/** What carries a stream from one side to the other; the meter is after the last stage of the source. */
+export function stagesOf({ ends, job, step, dataset }: Route): { stages: Stage[]; meterAfter: number } {
+  const { source, target } = ends;
+  const raw = isRaw(job, dataset);
+  const compression = chooseCompression({
+    want: job.send.compress,
+    source: source.programs,
+    target: target.programs,
+    stream: { raw, compressed: source.features.compressed && target.features.compressed },
+  });
+  const send = sendArgv({
+    ...{ zfs: source.zfs, step, raw },
+    source: source.features,
+    target: target.features,
+  });
+  const receive = receiveArgv({ zfs: target.zfs, step, kind: dataset.kind, target: target.features });
+  const sending: Stage[] = [{ name: "zfs send", argv: send }];
+  const receiving: Stage[] = [{ name: "zfs recv", argv: receive }];
+  if (target.programs.includes("mbuffer")) receiving.unshift({ name: "mbuffer", argv: MBUFFER });
+  if (compression) {
+    sending.push({ name: compression.name, argv: compression.compress });
+    receiving.unshift({ name: `${compression.name} -d`, argv: compression.decompress });
+  }
+  const before = onSide(source, sending);
+  return { stages: [...before, ...onSide(target, receiving)], meterAfter: before.length - 1 };
+}
+
+/** As it is on disk: what the job says, and without a word what is encrypted. */
+export function isRaw(job: Pick<ReplicateJob, "send">, { encrypted }: Pick<Dataset, "encrypted">): boolean {
+  return job.send.raw ?? encrypted;
+}
+
+/** Over there a shell joins them, so that the wire is crossed once. */
+function onSide({ side }: End, stages: readonly Stage[]): readonly Stage[] {
+  if (!side.remote) return stages;
+  const main = stages.find(({ name }) => name.startsWith("zfs "))?.name ?? "zfs";
+  return [{ name: `${main} ${where(side)}`, argv: side.command(remotePipe(stages.map(({ argv }) => argv))) }];
+}

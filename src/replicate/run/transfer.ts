@@ -1,0 +1,83 @@
+import { type PipelineResult, runPipeline } from "../pipeline/pipeline.ts";
+import { createProgress } from "../pipeline/progress.ts";
+import { connectionFailed, lostError } from "../ssh/failure.ts";
+import { plainEnv } from "../ssh/run.ts";
+import { remedyOf } from "../zfs/explain.ts";
+import { propertiesRefused } from "../zfs/receive.ts";
+import type { Context } from "./context.ts";
+import { where } from "./ends.ts";
+import { type Route, stagesOf } from "./stages.ts";
+import { cureOfWords, isModified, Trouble } from "./trouble.ts";
+
+export interface Transferred {
+  /** On the wire. */
+  readonly bytes: number;
+  readonly seconds: number;
+  /** Undefined when every stage has ended well. */
+  readonly trouble: Trouble | undefined;
+}
+
+/** Sends one stream. Rejects with the signal's reason, or when it cannot even be begun. */
+export async function transfer(
+  context: Context,
+  route: Pick<Route, "step" | "dataset">,
+  totalBytes: number | undefined,
+): Promise<Transferred> {
+  const { options, job, ends, signal } = context;
+  const { clock, env } = options;
+  const { stages, meterAfter } = stagesOf({ ...route, ends, job });
+  const label = route.step.source;
+  const progress = options.progress && createProgress({ output: options.progress, clock, label, totalBytes });
+  try {
+    const result = await runPipeline({
+      ...{ stages, meterAfter, clock, signal, env: plainEnv(env) },
+      stallMs: job.stallTimeoutMs,
+      rateLimit: job.send.rateLimit,
+      onProgress: progress && (({ bytes }) => progress.update(bytes)),
+    });
+    const { bytes, seconds } = result;
+    return {
+      bytes,
+      seconds,
+      trouble: result.ok ? refusedProperties(result, route) : troubleOf(context, result),
+    };
+  } finally {
+    progress?.done();
+  }
+}
+
+/** What is received is no use where it might be mounted over something. */
+function refusedProperties(result: PipelineResult, { step }: Pick<Route, "step">): Trouble | undefined {
+  const refused = propertiesRefused(result.stages.at(-1)?.stderr ?? "");
+  if (refused.length === 0) return undefined;
+  return new Trouble(
+    `${step.target} was received, but it may be mounted or written to: ${refused.join("; ")} (set canmount=noauto and readonly=on there by hand, and let the user do it: zfs allow USER canmount,mountpoint,readonly PARENT)`,
+    "none",
+  );
+}
+
+function troubleOf({ ends, job }: Context, result: PipelineResult): Trouble {
+  const failure = result.failure ?? "the transfer failed and nothing said why";
+  const { source, target } = ends;
+  const remoteAt = source.side.remote ? 0 : result.stages.length - 1;
+  const wire = result.stages[remoteAt];
+  if (wire && connectionFailed(wire)) {
+    return new Trouble(lostError(job.target, wire.stderr).message, "reconnect");
+  }
+  if (result.stalled) return new Trouble(failure, "reconnect");
+  const said = result.stages.map(({ stderr }) => stderr).join("\n");
+  if (isModified(said)) {
+    return new Trouble(`${failure}${remedy(said, target)}`, "none", { modified: true });
+  }
+  const blamed = result.stages.find(({ name }) => failure.startsWith(`${name} `));
+  const isSender = blamed === result.stages[0];
+  const end = isSender ? source : target;
+  // What the receiver says of a stream that has broken off is no news.
+  const words = isSender ? (blamed?.stderr ?? "") : said;
+  return new Trouble(`${failure}${remedy(blamed?.stderr ?? said, end)}`, cureOfWords(words));
+}
+
+function remedy(text: string, { side, zfs }: Context["ends"]["source"]): string {
+  const words = remedyOf(text, { side, zfs });
+  return words === undefined ? "" : ` (${where(side)}: ${words})`;
+}
