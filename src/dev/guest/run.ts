@@ -92,7 +92,10 @@ function connectStreams(
   ]);
   const finish = async (): Promise<void> => {
     await outputDone;
-    // Output may end long before the command does; the client is told at once.
+    // A client that has ended its input closes the channel when it hears of the end of the output, and ssh2 then closes it as
+    // well: the exit status would be lost, for which OpenSSH's server would have waited.
+    if (channel.readableEnded) await exited;
+    // Output may end long before the command does; a client that still sends is told at once.
     channel.eof();
     sendExit(channel, await exited);
     channel.end();

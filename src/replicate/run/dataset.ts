@@ -1,4 +1,4 @@
-import { LazysshError, messageOf } from "../../util/errors.ts";
+import { messageOf } from "../../util/errors.ts";
 import type { Dataset } from "../model.ts";
 import type { DatasetOutcome } from "../outcome.ts";
 import { type Common, newestCommon } from "../plan/points.ts";
@@ -25,7 +25,7 @@ const PAUSES_MS: readonly number[] = [1_000, 5_000];
 /** A plan that is older is made anew before it is followed. */
 const STALE_MS = 60_000;
 
-/** Brings one dataset up to date, at most in three attempts, each with a plan of its own. Only rejects with the signal's reason. */
+/** Brings one dataset up to date, at most in three attempts, each with a plan of its own. Never rejects, also when the signal aborts. */
 export async function replicateDataset(
   context: Context,
   first: Single,
@@ -57,6 +57,15 @@ class Attempts {
   }
 
   async toEnd(): Promise<DatasetResult> {
+    try {
+      return await this.#untilItHelps();
+    } catch (error) {
+      return this.#result(error);
+    }
+  }
+
+  /** Only rejects with the signal's reason. */
+  async #untilItHelps(): Promise<DatasetResult> {
     const { signal, options } = this.#context;
     for (let attempt = 0; ; attempt++) {
       try {
@@ -168,7 +177,9 @@ class Attempts {
     const { ends } = this.#context;
     if (error !== undefined) {
       const to = `${this.#about.target} ${where(ends.target.side)}`;
-      const words = error instanceof LazysshError ? messageOf(error) : `unexpectedly: ${messageOf(error)}`;
+      const words = this.#context.signal.aborted
+        ? `the run was ended: ${messageOf(error)}`
+        : messageOf(error);
       const isDiverged = error instanceof Trouble && error.modified;
       return {
         status: isDiverged ? "refused" : "failed",

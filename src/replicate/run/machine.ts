@@ -72,12 +72,9 @@ export class Machine {
     const session = this.#session;
     this.#session = undefined;
     await session?.close();
-    this.#machineMs = (this.#machineMs ?? 0) + this.#sinceAsked();
+    if (this.#askedAt === undefined) return;
+    this.#machineMs = (this.#machineMs ?? 0) + this.#options.clock.now() - this.#askedAt;
     this.#askedAt = undefined;
-  }
-
-  #sinceAsked(): number {
-    return this.#askedAt === undefined ? 0 : this.#options.clock.now() - this.#askedAt;
   }
 
   get #connected(): Session {

@@ -36,8 +36,13 @@ export async function runJob(options: RunOptions): Promise<RunOutcome> {
   try {
     await conduct(options, machine, record, limit.signal);
   } catch (error) {
+    if (job.after && machine.isThere && limit.signal.aborted) {
+      record.errors.push(
+        `"after" of the job was not run on ${job.target}, since the run was ended before; see to it by hand`,
+      );
+    }
     const byHand = options.signal.aborted && !(error instanceof LazysshError);
-    record.errors.push(byHand ? `the run was interrupted: ${messageOf(error)}` : messageOf(error));
+    record.errors.unshift(byHand ? `the run was interrupted: ${messageOf(error)}` : messageOf(error));
   } finally {
     await machine.close();
   }

@@ -4,6 +4,7 @@ import { connectionFailed, lostError } from "../ssh/failure.ts";
 import { plainEnv } from "../ssh/run.ts";
 import { remedyOf } from "../zfs/explain.ts";
 import { propertiesRefused } from "../zfs/receive.ts";
+import type { StreamStep } from "../zfs/send.ts";
 import type { Context } from "./context.ts";
 import { where } from "./ends.ts";
 import { type Route, stagesOf } from "./stages.ts";
@@ -39,7 +40,7 @@ export async function transfer(
     return {
       bytes,
       seconds,
-      trouble: result.ok ? refusedProperties(result, route) : troubleOf(context, result),
+      trouble: result.ok ? refusedProperties(result, route) : troubleOf(context, result, route.step),
     };
   } finally {
     progress?.done();
@@ -56,28 +57,30 @@ function refusedProperties(result: PipelineResult, { step }: Pick<Route, "step">
   );
 }
 
-function troubleOf({ ends, job }: Context, result: PipelineResult): Trouble {
-  const failure = result.failure ?? "the transfer failed and nothing said why";
+function troubleOf({ ends, job }: Context, result: PipelineResult, step: StreamStep): Trouble {
+  const failure = result.failure ?? "the transfer failed, and nothing has said why";
   const { source, target } = ends;
-  const remoteAt = source.side.remote ? 0 : result.stages.length - 1;
-  const wire = result.stages[remoteAt];
+  const wire = result.stages[source.side.remote ? 0 : result.stages.length - 1];
   if (wire && connectionFailed(wire)) {
     return new Trouble(lostError(job.target, wire.stderr).message, "reconnect");
   }
   if (result.stalled) return new Trouble(failure, "reconnect");
-  const said = result.stages.map(({ stderr }) => stderr).join("\n");
-  if (isModified(said)) {
-    return new Trouble(`${failure}${remedy(said, target)}`, "none", { modified: true });
-  }
-  const blamed = result.stages.find(({ name }) => failure.startsWith(`${name} `));
-  const isSender = blamed === result.stages[0];
-  const end = isSender ? source : target;
-  // What the receiver says of a stream that has broken off is no news.
-  const words = isSender ? (blamed?.stderr ?? "") : said;
-  return new Trouble(`${failure}${remedy(blamed?.stderr ?? said, end)}`, cureOfWords(words));
+  const blamed = result.stages.find(({ name }) => failure.startsWith(`${name} `)) ?? result.stages.at(-1);
+  const text = blamed?.stderr ?? "";
+  const about =
+    blamed === result.stages[0] ? { ...source, dataset: step.source } : { ...target, dataset: step.target };
+  const remedy = remedyOf(text, about);
+  const telling = linesOf(text).filter((line) => /^(?:warning: )?(?:cannot|internal error)/.test(line));
+  const words = telling.length > 0 ? `${blamed?.name} failed: ${telling.join("; ")}` : failure;
+  const message = remedy === undefined ? words : `${words} (${where(about.side)}: ${remedy})`;
+  const modified = isModified(text);
+  return new Trouble(message, modified ? "none" : cureOfWords(text), { modified });
 }
 
-function remedy(text: string, { side, zfs }: Context["ends"]["source"]): string {
-  const words = remedyOf(text, { side, zfs });
-  return words === undefined ? "" : ` (${where(side)}: ${words})`;
+/** Lines of `zfs`, which breaks some of its sentences in two. */
+function linesOf(text: string): readonly string[] {
+  return text
+    .replaceAll(/(has been modified|does not)\n/g, "$1 ")
+    .split("\n")
+    .map((line) => line.trim());
 }

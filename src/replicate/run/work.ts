@@ -99,6 +99,7 @@ async function replicateAll(
     results.push(result);
     if (result.target) missing.delete(target);
     record.tell(result.outcome);
+    context.signal.throwIfAborted();
     tellResult(context, result);
     if (result.isMachineGone)
       gone = `the connection to ${context.job.target} was lost, and there was no other`;

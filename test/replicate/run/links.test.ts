@@ -1,0 +1,107 @@
+import { describe, expect } from "vitest";
+import { eventually } from "../../harness/world.ts";
+import { testWithZfs } from "../../harness/zfs-needs.ts";
+import { change, contents, dataset, jobOf, run, useRunWorld } from "./world.ts";
+
+const TIMEOUT_MS = 60_000;
+
+describe("a run over a link that fails", () => {
+  const world = useRunWorld();
+
+  testWithZfs(
+    "connects again and goes on when the link is cut in the middle",
+    async () => {
+      const { source, archive } = world();
+      const job = { source: "tank/cut", destination: "backup/cut" };
+      await dataset(source, job.source, 1);
+      await change(source, job.source, "2", 2, 2 * 1024 * 1024);
+      await using relay = await archive.relay();
+      const ssh = { ...jobOf(world(), {}).ssh, config: relay.sshConfig };
+      const said: string[] = [];
+      const { outcome } = await run(
+        world(),
+        { ...job, ssh },
+        {
+          // Within the second stream.
+          say: (line) => {
+            if (line.includes("new since @1") && relay.passed.up < 500_000) relay.cutAfter(800_000);
+            said.push(line);
+          },
+        },
+      );
+      expect(said.join("\n")).toContain("trying again");
+      expect(outcome).toMatchObject({
+        status: "ok",
+        errors: [],
+        datasets: [{ status: "ok", snapshots: ["1", "2"] }],
+      });
+      expect(await contents(archive.there, job.destination)).toEqual(await contents(source, job.source));
+    },
+    TIMEOUT_MS,
+  );
+  testWithZfs(
+    "ends what does not move, and lets go of everything when it is told to",
+    async () => {
+      const { source, archive } = world();
+      const job = { source: "tank/still", destination: "backup/still" };
+      await dataset(source, job.source, 1, 1024 * 1024);
+      const abort = new AbortController();
+      const running = run(
+        world(),
+        { ...job, send: { ...jobOf(world(), {}).send, rateLimit: 64 * 1024 } },
+        {
+          signal: abort.signal,
+          say: (line) => {
+            if (line.includes("in full")) abort.abort(new Error("SIGTERM"));
+          },
+        },
+      );
+      const { outcome } = await running;
+      expect(outcome).toMatchObject({ status: "failed", datasets: [{ status: "failed", snapshots: [] }] });
+      expect(outcome.errors.join()).toContain("interrupted: SIGTERM");
+      expect(outcome.seconds).toBeLessThan(20);
+      await eventually("the partial receive to be gone", async () =>
+        archive.there.get("guid", job.destination).then(
+          () => false,
+          () => true,
+        ),
+      );
+
+      const late = await run(world(), {
+        ...{ ...job, timeoutMs: 1_500 },
+        send: { ...jobOf(world(), {}).send, rateLimit: 64 * 1024 },
+      });
+      expect(late.outcome.status).toBe("failed");
+      expect(late.outcome.errors.join()).toContain("longer than 1.5 s (timeout)");
+      expect((await run(world(), job)).outcome.status).toBe("ok");
+      expect(await contents(archive.there, job.destination)).toEqual(await contents(source, job.source));
+    },
+    TIMEOUT_MS,
+  );
+
+  testWithZfs(
+    "plans anew when a snapshot is pruned between the look and the send",
+    async () => {
+      const { source, archive } = world();
+      const job = { source: "tank/pruned", destination: "backup/pruned", recursive: true };
+      await dataset(source, job.source, 1);
+      await dataset(source, "tank/pruned/child", 3);
+      let pruning: Promise<unknown> | undefined;
+      const { outcome } = await run(world(), job, {
+        say: (line) => {
+          if (!line.includes("tank/pruned: sending")) return;
+          pruning = Promise.all(["1", "2"].map((name) => source.zfs("destroy", `tank/pruned/child@${name}`)));
+        },
+      });
+      await pruning;
+      expect(outcome).toMatchObject({
+        ...{ status: "ok", errors: [] },
+        datasets: [{ snapshots: ["1"] }, { status: "ok", snapshots: ["3"] }],
+      });
+      expect(await contents(archive.there, "backup/pruned/child")).toEqual(
+        await contents(source, "tank/pruned/child"),
+      );
+    },
+    TIMEOUT_MS,
+  );
+});
