@@ -1,11 +1,10 @@
 import { randomUUID } from "node:crypto";
-import { access, mkdir, readFile, rm } from "node:fs/promises";
-import { connect, createServer, type Server } from "node:net";
+import { access, mkdir, readFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { writeDurably } from "../../util/durable.ts";
 import { LazysshError, messageOf } from "../../util/errors.ts";
-import { addressable } from "../../util/socket-path.ts";
+import { type SocketLock, takeSocketLock } from "../../util/socket-lock.ts";
 
 /** The folder where one server keeps what must survive it. Held by one process at a time. */
 export interface StateDir {
@@ -47,8 +46,7 @@ export function chooseStateDir(
 }
 
 /**
- * Makes the folder (mode 0700) and takes it. The lock is a listening unix socket, because the kernel gives it up when
- * its holder dies, however it dies.
+ * Makes the folder (mode 0700) and takes it; the kernel gives it up when its holder dies, however it dies.
  *
  * Two servers of one user, with a config file each and no folder chosen, keep theirs apart over restarts: each default
  * folder remembers the config file it serves, and is another's only when that file is gone.
@@ -64,7 +62,7 @@ export async function openStateDir({ path, isDefault }: StateDirChoice, config: 
     if (lock) {
       if (isDefault) await writeDurably(join(candidate, "config"), `${resolve(config)}\n`);
       const owner = await ownerOf(candidate);
-      return { path: candidate, owner, close: () => new Promise((done) => lock.close(() => done())) };
+      return { path: candidate, owner, close: () => lock.close() };
     }
     if (last) {
       throw new LazysshError(
@@ -103,38 +101,18 @@ async function servesAnother(path: string, config: string): Promise<boolean> {
   );
 }
 
-async function take(path: string): Promise<Server | undefined> {
+async function take(path: string): Promise<SocketLock | undefined> {
   try {
-    const socket = addressable(join(path, "lock"));
     await mkdir(path, { recursive: true, mode: 0o700 });
-    if (await answers(socket)) return undefined;
-    await rm(socket, { force: true });
-    const server = createServer((client) => client.destroy());
-    await new Promise<void>((done, fail) => {
-      server.once("error", fail);
-      server.listen(socket, done);
-    });
-    server.unref();
-    return server;
+    const taking = await takeSocketLock({ folder: path, name: "lock" });
+    return taking.kind === "taken" ? taking.lock : undefined;
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === "EADDRINUSE") return undefined;
     throw new LazysshError(
       "CONFIG_INVALID",
       `cannot use the state directory ${path}: ${messageOf(cause)}. Choose another with --state-dir`,
       { cause },
     );
   }
-}
-
-function answers(socket: string): Promise<boolean> {
-  return new Promise((done) => {
-    const probe = connect(socket);
-    probe.once("connect", () => {
-      probe.destroy();
-      done(true);
-    });
-    probe.once("error", () => done(false));
-  });
 }
 
 /** Who the server of a state directory is, without taking the directory; undefined when there was none yet. */

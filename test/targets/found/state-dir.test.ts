@@ -83,7 +83,7 @@ describe("openStateDir", () => {
     const script = join(tempDir(), "holder.mjs");
     writeFileSync(
       script,
-      'import { createServer } from "node:net"; createServer().listen(process.argv[2], () => process.send("held"));',
+      'import { createServer } from "node:net"; createServer((c) => c.destroy()).listen(process.argv[2], () => process.send("held"));',
     );
     const holder = fork(script, [join(path, "lock")]);
     await new Promise((held) => holder.once("message", held));
