@@ -10,7 +10,7 @@ import { destroyArgv, discardArgv, rollbackArgv } from "../zfs/change.ts";
 import { holdArgv } from "../zfs/holds.ts";
 import { type Ends, lookAtEnd, sidesOf } from "./ends.ts";
 import type { Remembered, RunOptions } from "./options.ts";
-import { stagesOf } from "./stages.ts";
+import { programsOf } from "./stages.ts";
 import { estimateOf } from "./steps.ts";
 import { list, type Survey, surveyOf } from "./survey.ts";
 import { refusalWords, shown } from "./words.ts";
@@ -31,7 +31,7 @@ export type DryRunOptions = Pick<RunOptions, "job" | "allowed" | "clock" | "sign
  * @throws LazysshError when this side cannot be looked at.
  */
 export async function dryRun(options: DryRunOptions): Promise<DryRun> {
-  const { job, clock, env, signal, allowed, remembered } = options;
+  const { job, clock, env, signal, allowed } = options;
   const here = localSide({ clock, env: plainEnv(env) });
   const there = remoteSide({
     ...{ ssh: job.ssh, target: job.target, clock, env },
@@ -53,6 +53,10 @@ export async function dryRun(options: DryRunOptions): Promise<DryRun> {
   const ends: Ends = { source: own, target: { ...own, ...sides.target } };
   const source = await list(own, job.source, job.recursive, signal);
   const seen = surveyOf({ ends, job, allowed, source, target: rememberedTarget(options, source) });
+  const estimateFor = async (step: Step) => {
+    const about = "source" in step && source.find((dataset) => dataset.name === step.source);
+    return about ? estimateOf({ ends, job, signal }, step, about) : undefined;
+  };
   const lines = [assumption(options)];
   let bytes: number | undefined = own.features.estimate ? 0 : undefined;
   for (const { source: name, target, status, steps, refusal } of seen.plan.datasets) {
@@ -63,11 +67,7 @@ export async function dryRun(options: DryRunOptions): Promise<DryRun> {
     if (status !== "send") continue;
     lines.push(`${to}:`);
     for (const step of steps) {
-      const about = source.find((dataset) => dataset.name === name);
-      const size =
-        about && "snapshot" in step && typeof step.snapshot === "object" && step.kind !== "rollback"
-          ? await estimateOf({ ends, job, signal }, step, about)
-          : undefined;
+      const size = await estimateFor(step);
       if (size !== undefined) bytes = (bytes ?? 0) + size;
       lines.push(...commandsOf(ends, options, step, seen).map((line) => `  ${line}`));
       if (size !== undefined) lines.push(`  # about ${formatBytes(size)}`);
@@ -112,8 +112,11 @@ function commandsOf(
       if (!dataset) return [];
       const base = step.kind === "incremental" && step.base.kind === "snapshot" ? [step.base.name] : [];
       const held = [...base, step.snapshot.name].map((name) => `${step.source}@${name}`);
-      const { stages } = stagesOf({ ends: { source, target }, job, step, dataset });
-      return [shown(holdArgv(source.zfs, job.name, held)), stages.map(({ argv }) => shown(argv)).join(" | ")];
+      const { sending, receiving } = programsOf({ ends: { source, target }, job, step, dataset });
+      const piped = (stages: typeof sending) => stages.map(({ argv }) => shown(argv)).join(" | ");
+      // As a shell there would be told to: what is really run sees to all exit statuses as well.
+      const over = shown([...target.side.command(["true"]).slice(0, -1), piped(receiving)]);
+      return [shown(holdArgv(source.zfs, job.name, held)), `${piped(sending)} | ${over}`];
     }
   }
 }

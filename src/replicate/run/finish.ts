@@ -10,9 +10,8 @@ import { shown } from "./words.ts";
 /** All that was received is on the disk. An older `zpool` cannot see to it for one pool. */
 export async function syncTarget({ ends, job, signal }: Context): Promise<void> {
   const { side, zfs } = ends.target;
-  const own = await side.run([zpoolOf(zfs), "sync", poolOf(job.destination)], { signal });
-  if (own.status === 0) return;
-  const ran = await side.run(["sync"], { signal });
+  const argv = ["sh", "-c", '"$0" sync "$1" 2>/dev/null || sync', zpoolOf(zfs), poolOf(job.destination)];
+  const ran = await side.run(argv, { signal });
   if (ran.status !== 0)
     throw failureOf(ran, { side, zfs, doing: "writing all that was received to the disk (sync)" });
 }

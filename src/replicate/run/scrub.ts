@@ -1,7 +1,7 @@
 import type { ScrubOutcome } from "../outcome.ts";
 import { failureOf } from "../zfs/explain.ts";
 import { poolOf } from "../zfs/names.ts";
-import { pauseScrubArgv, type ScrubState, scrubArgv, scrubState } from "../zfs/pool.ts";
+import { type ScrubState, scrubArgv, scrubState } from "../zfs/pool.ts";
 import type { Context } from "./context.ts";
 import { where } from "./ends.ts";
 
@@ -15,7 +15,12 @@ export interface Scrubbed {
 const PATIENCE_MS = 3_000;
 const STEP_MS = 100;
 
-/** Starts a scrub of the target's pool when one is due, and tells how the last one stands. @throws LazysshError when it cannot be told. */
+/**
+ * Starts a scrub of the target's pool when one is due, and tells how the last one stands. One that is not finished is left running: an
+ * export does not end it, and it goes on by itself after the next import, which a paused one would not.
+ *
+ * @throws LazysshError when it cannot be told.
+ */
 export async function scrub(context: Context, everyMs: number): Promise<Scrubbed> {
   const { ends, job, signal, options } = context;
   const { side, zfs } = ends.target;
@@ -36,12 +41,6 @@ export async function scrub(context: Context, everyMs: number): Promise<Scrubbed
     now = await look();
   }
   return told(context, pool, now, true);
-}
-
-/** Before the pool is exported: where `zfs` can, it goes on where it was after the next import. */
-export async function pauseScrub({ ends, job, signal }: Context): Promise<void> {
-  const { side, zfs } = ends.target;
-  await side.run(pauseScrubArgv(zfs, poolOf(job.destination)), { signal });
 }
 
 function isDue(state: ScrubState, everyMs: number, now: number): boolean {

@@ -16,7 +16,14 @@ export interface Route {
 }
 
 /** What carries a stream from one side to the other; the meter is after the last stage of the source. */
-export function stagesOf({ ends, job, step, dataset }: Route): { stages: Stage[]; meterAfter: number } {
+export function stagesOf(route: Route): { stages: Stage[]; meterAfter: number } {
+  const { sending, receiving } = programsOf(route);
+  const before = onSide(route.ends.source, sending);
+  return { stages: [...before, ...onSide(route.ends.target, receiving)], meterAfter: before.length - 1 };
+}
+
+/** The programs that run on each side, in order, as though both were here. */
+export function programsOf({ ends, job, step, dataset }: Route): { sending: Stage[]; receiving: Stage[] } {
   const { source, target } = ends;
   const raw = isRaw(job, dataset);
   const compression = chooseCompression({
@@ -25,11 +32,8 @@ export function stagesOf({ ends, job, step, dataset }: Route): { stages: Stage[]
     target: target.programs,
     stream: { raw, compressed: source.features.compressed && target.features.compressed },
   });
-  const send = sendArgv({
-    ...{ zfs: source.zfs, step, raw },
-    source: source.features,
-    target: target.features,
-  });
+  const features = { source: source.features, target: target.features };
+  const send = sendArgv({ zfs: source.zfs, step, raw, ...features });
   const receive = receiveArgv({ zfs: target.zfs, step, kind: dataset.kind, target: target.features });
   const sending: Stage[] = [{ name: "zfs send", argv: send }];
   const receiving: Stage[] = [{ name: "zfs recv", argv: receive }];
@@ -38,8 +42,7 @@ export function stagesOf({ ends, job, step, dataset }: Route): { stages: Stage[]
     sending.push({ name: compression.name, argv: compression.compress });
     receiving.unshift({ name: `${compression.name} -d`, argv: compression.decompress });
   }
-  const before = onSide(source, sending);
-  return { stages: [...before, ...onSide(target, receiving)], meterAfter: before.length - 1 };
+  return { sending, receiving };
 }
 
 /** As it is on disk: what the job says, and without a word what is encrypted. */

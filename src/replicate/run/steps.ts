@@ -72,9 +72,11 @@ async function stream(
   const sent = await transfer(context, { step, dataset: source }, estimate);
   onSent(sent);
   if (sent.trouble) throw sent.trouble;
-  if (step.kind !== "incremental") await protect(context, [{ name: step.target, kind: source.kind }]);
   const { side, zfs, features } = ends.target;
-  const [target] = (await listDatasets(side, zfs, step.target, { recursive: false, features, signal })) ?? [];
+  const [[target] = []] = await Promise.all([
+    listDatasets(side, zfs, step.target, { recursive: false, features, signal }),
+    step.kind !== "incremental" && protect(context, [step.target]),
+  ]);
   onSeen(target);
   await verify(context, step, target);
 }

@@ -14,7 +14,7 @@ import type { Remembered } from "./options.ts";
 import { type RunRecord, untried } from "./record.ts";
 import { receivedOf, toRemember } from "./remember.ts";
 import { retain } from "./retain.ts";
-import { pauseScrub, scrub } from "./scrub.ts";
+import { scrub } from "./scrub.ts";
 import { type Survey, singleOf, survey } from "./survey.ts";
 import { shown } from "./words.ts";
 
@@ -70,8 +70,8 @@ async function checkDestination({ ends, job, signal }: Context, { plan, target }
 async function protectReceived(context: Context, { source, target, plan }: Survey): Promise<void> {
   const ours = new Set(source.flatMap(({ snapshots }) => snapshots.map(({ guid }) => guid)));
   const planned = new Set(plan.datasets.map((dataset) => dataset.target));
-  const received = target.filter(
-    ({ name, snapshots }) => planned.has(name) && snapshots.some(({ guid }) => ours.has(guid)),
+  const received = target.flatMap(({ name, snapshots }) =>
+    planned.has(name) && snapshots.some(({ guid }) => ours.has(guid)) ? [name] : [],
   );
   if (received.length > 0)
     await keepGoing(context, "protection of replicas", () => protect(context, received));
@@ -170,9 +170,6 @@ async function finish(context: Context, record: RunRecord): Promise<void> {
     return;
   }
   await complain(record, signal, () => syncTarget(context));
-  if (record.scrub?.state === "running" || record.scrub?.state === "started") {
-    await keepGoing(context, "scrub", () => pauseScrub(context));
-  }
   const { after } = job;
   if (!after) return;
   options.say(`running "after" on ${job.target}`);

@@ -7,6 +7,7 @@ const TIMEOUT_MS = 60_000;
 
 describe("a run over a link that fails", () => {
   const world = useRunWorld();
+  const usual = () => jobOf({ source: world().source, sshConfig: world().archive.sshConfig }, {});
 
   testWithZfs(
     "connects again and goes on when the link is cut in the middle",
@@ -16,7 +17,7 @@ describe("a run over a link that fails", () => {
       await dataset(source, job.source, 1);
       await change(source, job.source, "2", 2, 2 * 1024 * 1024);
       await using relay = await archive.relay();
-      const ssh = { ...jobOf(world(), {}).ssh, config: relay.sshConfig };
+      const ssh = { ...usual().ssh, config: relay.sshConfig };
       const said: string[] = [];
       const { outcome } = await run(
         world(),
@@ -48,7 +49,7 @@ describe("a run over a link that fails", () => {
       const abort = new AbortController();
       const running = run(
         world(),
-        { ...job, send: { ...jobOf(world(), {}).send, rateLimit: 64 * 1024 } },
+        { ...job, send: { ...usual().send, rateLimit: 64 * 1024 } },
         {
           signal: abort.signal,
           say: (line) => {
@@ -69,11 +70,39 @@ describe("a run over a link that fails", () => {
 
       const late = await run(world(), {
         ...{ ...job, timeoutMs: 1_500 },
-        send: { ...jobOf(world(), {}).send, rateLimit: 64 * 1024 },
+        send: { ...usual().send, rateLimit: 64 * 1024 },
       });
       expect(late.outcome.status).toBe("failed");
       expect(late.outcome.errors.join()).toContain("longer than 1.5 s (timeout)");
       expect((await run(world(), job)).outcome.status).toBe("ok");
+      expect(await contents(archive.there, job.destination)).toEqual(await contents(source, job.source));
+    },
+    TIMEOUT_MS,
+  );
+
+  testWithZfs(
+    "tries again when nothing moves any more",
+    async () => {
+      const { source, archive } = world();
+      const job = { source: "tank/silent", destination: "backup/silent", stallTimeoutMs: 1_000 };
+      await dataset(source, job.source, 1, 2 * 1024 * 1024);
+      await using relay = await archive.relay({ bytesPerSecond: 4 * 1024 * 1024 });
+      const ssh = { ...usual().ssh, config: relay.sshConfig };
+      const said: string[] = [];
+      const { outcome } = await run(
+        world(),
+        { ...job, ssh },
+        {
+          say: (line) => {
+            said.push(line);
+            if (line.includes("in full") && said.filter((other) => other === line).length === 1)
+              relay.stall();
+            if (line.includes("trying again")) relay.resume();
+          },
+        },
+      );
+      expect(said.join("\n")).toMatch(/no byte has moved for 1 s.*trying again/);
+      expect(outcome).toMatchObject({ status: "ok", errors: [] });
       expect(await contents(archive.there, job.destination)).toEqual(await contents(source, job.source));
     },
     TIMEOUT_MS,

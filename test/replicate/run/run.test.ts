@@ -173,8 +173,7 @@ describe("a run", () => {
       const lost = await run(world(), job, { allowed: all });
       expect(lost.outcome).toMatchObject({ status: "refused", datasets: [{ status: "refused" }] });
       expect(lost.outcome.datasets[0]?.error).toContain("has no snapshot any more");
-      await source.zfs("destroy", "-r", "tank/lost");
-      const gone = await run(world(), job, { allowed: all });
+      const gone = await run(world(), { ...job, source: "tank/never" }, { allowed: all });
       expect(gone.outcome).toMatchObject({ status: "refused", bootSeconds: undefined });
       expect(await contents(archive.there, job.destination)).toEqual(before);
     },
@@ -199,6 +198,22 @@ describe("a run", () => {
       await archive.there.zfs("set", "quota=none", "backup/three/b");
       expect((await run(world(), job)).outcome.status).toBe("ok");
       await expectSame("tank/three/b", "backup/three/b");
+
+      await archive.there.zfs("create", "-o", "quota=200K", "backup/tight");
+      await dataset(source, "tank/large", 1, 1024 * 1024);
+      await dataset(source, "tank/large/small", 1, 16 * 1024);
+      const tight = await run(world(), {
+        source: "tank/large",
+        destination: "backup/tight/large",
+        recursive: true,
+      });
+      expect(tight.outcome).toMatchObject({
+        status: "failed",
+        datasets: [
+          { status: "failed" },
+          { status: "skipped", error: expect.stringContaining("is not there") },
+        ],
+      });
     },
     TIMEOUT_MS,
   );

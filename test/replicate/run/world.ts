@@ -41,7 +41,10 @@ export function useRunWorld({ up = true } = {}): () => RunWorld {
   };
 }
 
-export function jobOf({ archive, source }: RunWorld, more: Partial<ReplicateJob>): ReplicateJob {
+export function jobOf(
+  { source, sshConfig }: { source: ZfsWorld; sshConfig: string },
+  more: Partial<ReplicateJob>,
+): ReplicateJob {
   return {
     name: "safe",
     target: "archiver",
@@ -53,7 +56,7 @@ export function jobOf({ archive, source }: RunWorld, more: Partial<ReplicateJob>
     snapshots: { include: ["*"], exclude: [] },
     ssh: {
       program: "ssh",
-      config: archive.sshConfig,
+      config: sshConfig,
       user: undefined,
       identity: undefined,
       jump: undefined,
@@ -90,7 +93,7 @@ export async function run(
   let remembered: Remembered | undefined;
   const said: string[] = [];
   const outcome = await runJob({
-    job: jobOf(world, more),
+    job: jobOf({ source: world.source, sshConfig: world.archive.sshConfig }, more),
     allowed: { rollback: false, destroyTarget: false },
     clock: systemClock,
     signal: new AbortController().signal,
