@@ -188,7 +188,8 @@ function parse(name: string, lines: readonly Line[]): JobResult {
 
 function words({ summary, detail, range }: Diagnostic, typed: readonly string[]): string {
   const flag = range === undefined ? "" : (typed[range.start.line - 1] ?? "");
-  return `${flag}: ${summary}. ${detail}`.replace(/\s+/g, " ").trim();
+  const why = /^Inappropriate value for "\w+"\. (.*)$/s.exec(detail)?.[1] ?? `${summary}. ${detail}`;
+  return `${flag}: ${why}`.replace(/\s+/g, " ").trim();
 }
 
 function jsonList(text: string): readonly string[] | undefined {
