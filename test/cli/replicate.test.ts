@@ -1,15 +1,14 @@
-import { EventEmitter } from "node:events";
 import { chmodSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it, test } from "vitest";
 import { type JobFlags, jobOfWays, jobWithFlags } from "../../src/cli/replicate-job.ts";
 import { withOwnJump } from "../../src/cli/replicate-jump.ts";
 import { nameOfWays, readWords } from "../../src/cli/replicate-words.ts";
-import { runCli } from "../../src/cli/run.ts";
 import { DEFAULT_JOB, type ReplicateJob } from "../../src/config/index.ts";
 import { systemClock } from "../../src/util/clock.ts";
 import { runProgram } from "../harness/program.ts";
 import { tempDir } from "../harness/temp.ts";
+import { runHere } from "./run-here.ts";
 
 const push = { direction: "push", target: "host", source: "tank/a", destination: "b/c" } as const;
 const file: ReplicateJob = {
@@ -173,21 +172,6 @@ describe("a target of the same file", () => {
     expect((await withOwnJump({ ...job, target: "u@env-3" }, { ...options, listen })).ssh.jump).toBeDefined();
   });
 });
-
-/** In this process: starting another takes longer than all that is tested. */
-async function runHere(args: readonly string[]) {
-  const said = { stdout: "", stderr: "" };
-  const output = (name: keyof typeof said) => ({
-    write(text: string) {
-      said[name] += text;
-    },
-  });
-  const world = Object.assign(new EventEmitter(), {
-    ...{ stdout: output("stdout"), stderr: output("stderr"), env: process.env },
-  }) as unknown as NodeJS.Process;
-  const code = await runCli(args, world);
-  return { code, ...said };
-}
 
 describe("lazyssh replicate", () => {
   const jobs = (names: readonly string[]) => {
