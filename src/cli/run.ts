@@ -6,6 +6,7 @@ import { checkCommand } from "./check.ts";
 import { type CliContext, exitCodes } from "./context.ts";
 import { demoCommand } from "./demo.ts";
 import { devCommand } from "./dev.ts";
+import { replicateRoutes } from "./replicate.ts";
 import { serveCommand } from "./serve.ts";
 import { startCommand } from "./start.ts";
 import { statusCommand } from "./status.ts";
@@ -19,6 +20,7 @@ const routes = {
   stop: stopCommand,
   check: checkCommand,
   sweep: sweepCommand,
+  replicate: replicateRoutes,
   dev: devCommand,
   demo: demoCommand,
 };

@@ -32,6 +32,18 @@ describe("normalizeArguments", () => {
       ["check", "--", "-config"],
       ["check", "--", "-config"],
     ],
+    [
+      ["replicate", "-config=a.hcl", "-Jlazyssh", "-r", "-p22", "a"],
+      ["replicate", "--config=a.hcl", "-J", "lazyssh", "-r", "-p", "22", "a"],
+    ],
+    [
+      ["replicate", "--help"],
+      ["replicate", "JOB", "--help"],
+    ],
+    [
+      ["replicate", "check", "--help"],
+      ["replicate", "check", "--help"],
+    ],
   ])("%j becomes %j", (typed, taken) => {
     expect(normalizeArguments(typed, commands)).toEqual(taken);
   });

@@ -1,7 +1,9 @@
-import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
+import { copyFileSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect } from "vitest";
+import { DEFAULT_JOB } from "../../src/config/index.ts";
+import { EXIT_CODES } from "../../src/replicate/outcome.ts";
 import { requires } from "../harness/requires.ts";
 import { tempDir } from "../harness/temp.ts";
 import { run } from "./programs.ts";
@@ -56,5 +58,31 @@ describe("examples/lazyssh.socket", () => {
     await run("systemd-analyze", ["verify", "--man=no", socket]);
     const { Socket = {} } = unitSections(socket);
     expect(Socket.ListenStream).toEqual(["127.0.0.1:7922", "[::1]:7922"]);
+  });
+});
+
+describe("examples/lazyssh-replicate@.service", () => {
+  const example = (name: string) => fileURLToPath(new URL(`../../examples/${name}`, import.meta.url));
+
+  itWith("is what systemd understands, with its timer", async () => {
+    const dir = tempDir();
+    const text = readFileSync(example("lazyssh-replicate@.service"), "utf8");
+    const service = text.replace("ExecStart=/usr/local/bin/lazyssh ", `ExecStart=${process.execPath} `);
+    writeFileSync(join(dir, "lazyssh-replicate@.service"), service);
+    copyFileSync(example("lazyssh-replicate@.timer"), join(dir, "lazyssh-replicate@.timer"));
+    const units = ["service", "timer"].map((kind) => join(dir, `lazyssh-replicate@safe.${kind}`));
+    for (const unit of units) symlinkSync(unit.replace("@safe", "@"), unit);
+    await run("systemd-analyze", ["verify", "--man=no", ...units]);
+  });
+
+  itWith("survives a boot and a first full send, and takes a run that is at work for no failure", () => {
+    const { Service = {} } = unitSections(example("lazyssh-replicate@.service"));
+    expect(Service).toMatchObject({
+      Type: ["oneshot"],
+      TimeoutStartSec: ["26h"],
+      SuccessExitStatus: [`${EXIT_CODES.running}`],
+      StateDirectory: ["lazyssh"],
+    });
+    expect(DEFAULT_JOB.timeoutMs).toBeLessThan(26 * 3_600_000);
   });
 });

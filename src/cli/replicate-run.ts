@@ -1,0 +1,133 @@
+import type { ReplicateJob } from "../config/index.ts";
+import { EXIT_CODES, type RunOutcome, type RunStatus } from "../replicate/outcome.ts";
+import { runHooks, startReport } from "../replicate/report/hooks.ts";
+import { toJson } from "../replicate/report/json.ts";
+import { toText } from "../replicate/report/text.ts";
+import { dryRun } from "../replicate/run/dry-run.ts";
+import { runJob } from "../replicate/run/run.ts";
+import type { ReplicateState } from "../replicate/state/state.ts";
+import { stayAlive } from "../util/clock.ts";
+import { messageOf } from "../util/errors.ts";
+import { type CliContext, exitCodes } from "./context.ts";
+import type { ReplicateFlags } from "./replicate.ts";
+import { wantedJobs } from "./replicate-jobs.ts";
+import { listenForEnd, type Told } from "./replicate-signals.ts";
+import {
+  emptyOutcome,
+  isLock,
+  runningOutcome,
+  stateOf,
+  toRemembered,
+  toVerified,
+} from "./replicate-state.ts";
+
+export async function replicate(this: CliContext, flags: ReplicateFlags, ...words: string[]): Promise<void> {
+  using _alive = stayAlive();
+  using told = listenForEnd(this);
+  const jobs = await wantedJobs(this, { words, flags });
+  const state = jobs && (await stateOf(this, flags.stateDir));
+  if (!state) {
+    this.process.exitCode = exitCodes.usage;
+    return;
+  }
+  const all = flags.dryRun
+    ? dryRunAll(this, { jobs, flags, state, told })
+    : runAll(this, { jobs, flags, state, told });
+  const code = await Promise.race([all, told.twice]);
+  this.process.exitCode = code === "twice" ? exitCodes.failed : code;
+}
+
+interface Runs {
+  readonly jobs: readonly ReplicateJob[];
+  readonly flags: ReplicateFlags;
+  readonly state: ReplicateState;
+  readonly told: Told;
+}
+
+/** The worse, the further behind: what a person has to see to comes after what passes by itself. */
+const WORSE: readonly RunStatus[] = ["ok", "running", "partial", "stale", "refused", "failed"];
+
+export function worstOf(statuses: readonly RunStatus[]): number {
+  const worst = Math.max(0, ...statuses.map((status) => WORSE.indexOf(status)));
+  return EXIT_CODES[WORSE[worst] ?? "failed"];
+}
+
+async function runAll(context: CliContext, { jobs, ...runs }: Runs): Promise<number> {
+  const statuses: RunStatus[] = [];
+  for (const job of jobs) {
+    const { status } = await runOne(context, job, runs);
+    statuses.push(status);
+  }
+  return worstOf(statuses);
+}
+
+async function runOne(
+  context: CliContext,
+  job: ReplicateJob,
+  { state, flags, told }: Omit<Runs, "jobs">,
+): Promise<RunOutcome> {
+  const { clock, stdout, stderr, env } = context;
+  const say = (line: string) => void stderr.write(`${job.name}: ${line}\n`);
+  const tell = (outcome: RunOutcome): RunOutcome => {
+    stderr.write(toText(outcome));
+    if (flags.json) stdout.write(`${JSON.stringify(toJson(outcome, env))}\n`);
+    return outcome;
+  };
+  const hooksOf = { env, clock, warn: (warning: string) => say(`warning: ${warning}`) };
+  const startedAt = clock.now();
+  if (told.signal.aborted)
+    return tell(emptyOutcome(job.name, "failed", startedAt, "interrupted before it began"));
+  let lock: Awaited<ReturnType<ReplicateState["lockJob"]>>;
+  try {
+    lock = await state.lockJob(job.name);
+  } catch (error) {
+    return tell(emptyOutcome(job.name, "failed", startedAt, messageOf(error)));
+  }
+  if (!isLock(lock)) return tell(runningOutcome(job.name, lock, startedAt));
+  await using _held = lock;
+
+  const start = { report: startReport(job.name, startedAt), event: "start", signal: told.signal } as const;
+  const { warnings } = await runHooks(job.report.onStart, { ...hooksOf, ...start });
+  const ran = await runJob({
+    job,
+    allowed: { rollback: flags.yesRollback, destroyTarget: flags.yesDestroyTarget },
+    ...{ clock, env, say },
+    signal: told.signal,
+    remembered: toRemembered(await state.readVerified(job)),
+    onRemember: (what) => state.rememberVerified(job, toVerified(job, what)),
+    progress: stderr,
+  });
+  const outcome: RunOutcome = { ...ran, warnings: [...warnings, ...ran.warnings] };
+  await state.rememberRun(outcome).catch((error: unknown) => say(`warning: ${messageOf(error)}`));
+  tell(outcome);
+  const isGood = outcome.status === "ok";
+  await runHooks(isGood ? job.report.onSuccess : job.report.onFailure, {
+    ...hooksOf,
+    report: toJson(outcome, env) as { job: string; status: string; exit_code: number },
+    event: isGood ? "success" : "failure",
+    // What ended the run does not keep anybody from being told of it: only a second signal does.
+    signal: new AbortController().signal,
+  });
+  return outcome;
+}
+
+async function dryRunAll(context: CliContext, { jobs, flags, state, told }: Runs): Promise<number> {
+  const { clock, stdout, stderr, env } = context;
+  let code: number = exitCodes.ok;
+  for (const job of jobs) {
+    try {
+      const { lines, bytes } = await dryRun({
+        job,
+        allowed: { rollback: flags.yesRollback, destroyTarget: flags.yesDestroyTarget },
+        ...{ clock, env, signal: told.signal },
+        remembered: toRemembered(await state.readVerified(job)),
+      });
+      const json = { job: job.name, dry_run: true, lines, bytes: bytes ?? null };
+      stdout.write(flags.json ? `${JSON.stringify(json)}\n` : lines.map((line) => `${line}\n`).join(""));
+    } catch (error) {
+      stderr.write(`${job.name}: ${messageOf(error)}\n`);
+      code = exitCodes.failed;
+    }
+  }
+  return code;
+}
