@@ -111,5 +111,4 @@ export interface SendFlags {
 export const jsonFlag = (brief: string) =>
   ({ kind: "boolean", brief, default: false, withNegated: false }) as const;
 export const allFlag = yes("All jobs of the file");
-export const yesFlag = yes;
 export const textFlag = text;

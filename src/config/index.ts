@@ -1,11 +1,9 @@
 export type { AuthorizedKey } from "./access.ts";
 export type { Diagnostic } from "./diagnostic.ts";
-export { parseDuration, parseLongDuration } from "./duration.ts";
+export { parseDuration } from "./duration.ts";
 export { diagnosticsToJson } from "./json.ts";
 export {
   type ConfigResult,
-  type FileResult,
-  type JobsResult,
   loadConfig,
   loadFile,
   loadJobs,
@@ -13,16 +11,7 @@ export {
   parseFile,
 } from "./load.ts";
 export { renderDiagnostics } from "./render.ts";
-export {
-  DEFAULT_JOB,
-  type Hook,
-  type Keep,
-  type ReplicateJob,
-  type ReportSettings,
-  type SendSettings,
-  type SnapshotFilter,
-  type SshSettings,
-} from "./replicate.ts";
+export { DEFAULT_JOB, type ReplicateJob } from "./replicate.ts";
 export type {
   AwsEc2Target,
   BeforeStop,
