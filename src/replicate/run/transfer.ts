@@ -62,9 +62,11 @@ function troubleOf({ ends, job, machine }: Context, result: PipelineResult, step
   const failure = result.failure ?? "the transfer failed, and nothing has said why";
   const { source, target } = ends;
   const wire = result.stages[source.side.remote ? 0 : result.stages.length - 1];
-  if (wire && connectionFailed(wire)) {
+  // Where another stage has failed, the wire was ended for it.
+  const isBlamed = wire !== undefined && failure.startsWith(`${wire.name} `);
+  if (machine.loss !== undefined || (isBlamed && connectionFailed(wire))) {
     // The connection that all commands share knows more of it than a command.
-    return new Trouble(messageOf(machine.loss ?? lostError(job.target, wire.stderr)), "reconnect");
+    return new Trouble(messageOf(machine.loss ?? lostError(job.target, wire?.stderr ?? "")), "reconnect");
   }
   if (result.stalled) return new Trouble(failure, "reconnect");
   const blamed = result.stages.find(({ name }) => failure.startsWith(`${name} `)) ?? result.stages.at(-1);
