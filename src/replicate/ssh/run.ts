@@ -89,17 +89,26 @@ function notStarted(program: string, cause: Error & { readonly code?: string }):
   return new LazysshError("NOT_SUPPORTED", `cannot start ${program}: ${why}`, { cause });
 }
 
-/** SIGTERM, and SIGKILL to what is still there after two seconds. Resolves when the leader has ended. */
+/**
+ * SIGTERM, and SIGKILL to what is still there when the leader has ended, or after two seconds. Resolves when the leader has ended. One that
+ * ended before is left alone with its group: its number may be another's by now.
+ */
 export async function endGroup(child: ChildProcess, clock: Clock): Promise<void> {
-  if (child.pid === undefined) return;
-  if (!isOver(child)) {
-    const over = new AbortController();
-    child.once("exit", () => over.abort());
-    signalGroup(child.pid, "SIGTERM");
-    await clock.sleep(GRACE_MS, over.signal).catch(() => undefined);
-  }
-  signalGroup(child.pid, "SIGKILL");
-  if (!isOver(child)) await new Promise((resolve) => child.once("exit", resolve));
+  const { pid } = child;
+  if (pid === undefined || isOver(child)) return;
+  const over = new AbortController();
+  const ended = new Promise<void>((resolve) =>
+    child.once("exit", () => {
+      // At once, as long as the number is surely still its own.
+      signalGroup(pid, "SIGKILL");
+      over.abort();
+      resolve();
+    }),
+  );
+  signalGroup(pid, "SIGTERM");
+  await clock.sleep(GRACE_MS, over.signal).catch(() => undefined);
+  if (!isOver(child)) signalGroup(pid, "SIGKILL");
+  await ended;
 }
 
 export function isOver(child: ChildProcess): boolean {

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, readlinkSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -52,16 +52,21 @@ export const sh = (line: string): readonly string[] => ["sh", "-c", line];
 export function folderOfTest(): string {
   const folder = mkdtempSync(join(tmpdir(), "lazyssh-command-"));
   onTestFinished(() => {
-    for (const pid of pidsIn(folder)) {
-      try {
-        process.kill(pid, "SIGKILL");
-      } catch {
-        // It has ended by itself.
-      }
-    }
+    endMachines(folder);
     rmSync(folder, { recursive: true, force: true });
   });
   return folder;
+}
+
+/** Pulls the plug of the machines whose folder this is; a number that is another process's by now is left alone. */
+export function endMachines(folder: string): void {
+  for (const pid of pidsIn(folder)) {
+    try {
+      if (readlinkSync(`/proc/${pid}/cwd`).startsWith(realpathSync(folder))) process.kill(pid, "SIGKILL");
+    } catch {
+      // It has ended by itself.
+    }
+  }
 }
 
 /** Those that the machines of a test have written to `machine.log`. */

@@ -4,7 +4,7 @@ import { type JumpHost, startJumpHost } from "../../harness/jump-host.ts";
 import { type Program, runProgram, startProgram } from "../../harness/program.ts";
 import { type Running, type SshResult, ssh, startSsh } from "../../harness/ssh.ts";
 import { eventually } from "../../harness/world.ts";
-import { MACHINE, pidsIn, runsNow } from "./fixture.ts";
+import { endMachines, MACHINE, pidsIn, runsNow } from "./fixture.ts";
 
 /** They wait more than they work. */
 const test = inTurn.concurrent;
@@ -73,7 +73,7 @@ async function scene(more = "", start?: (at: { port: number; folder: string }) =
     },
     async [Symbol.asyncDispose]() {
       await current?.[Symbol.asyncDispose]();
-      for (const pid of pids()) if (runsNow(pid)) process.kill(pid, "SIGKILL");
+      endMachines(folder);
       await jump[Symbol.asyncDispose]();
     },
   };
