@@ -13,6 +13,8 @@ import { join } from "node:path";
 /** What the newer headers put into an addon. */
 const SYMBOL = "RemoveEnvironmentCleanupHook";
 const BINDING = "sshcrypto.node";
+/** By which ssh2 would choose the order of its ciphers; ours is our own. It does without. */
+const UNUSED = "cpufeatures.node";
 
 let left = false;
 
@@ -30,6 +32,7 @@ export function isFatal(addon: Buffer, version: string): boolean {
 
 const load = process.dlopen;
 process.dlopen = (module: object, file: string, ...flags: []): void => {
+  if (file.endsWith(UNUSED)) throw new Error(`${file} is not needed`);
   if (file.endsWith(BINDING) && isFatal(readFileSync(file), process.versions.node)) {
     left = true;
     throw new Error(`${file} was compiled with headers that make it abort this Node`);

@@ -1,0 +1,126 @@
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect } from "vitest";
+import { runProgram } from "../harness/program.ts";
+import { type SshFolder, sshFolder } from "../harness/ssh.ts";
+import { type RealSshd, startSshd } from "../harness/sshd.ts";
+import { files, fillDataset } from "../harness/zfs-files.ts";
+import { testWithZfs } from "../harness/zfs-needs.ts";
+import { startZfsWorld, type ZfsWorld } from "../harness/zfs-world.ts";
+
+const TIMEOUT_MS = 120_000;
+
+let here: ZfsWorld;
+let there: ZfsWorld;
+let folder: SshFolder;
+let sshd: RealSshd;
+let sshConfig: string;
+
+beforeAll(async () => {
+  [here, there, folder] = await Promise.all([startZfsWorld("here"), startZfsWorld("there"), sshFolder()]);
+  const [host, client] = await Promise.all([folder.key("host"), folder.key("client")]);
+  sshd = await startSshd(folder, host, client);
+  sshConfig = await folder.config({
+    archiver: {
+      ...{ HostName: "127.0.0.1", Port: sshd.port, User: sshd.user, IdentityFile: client.path },
+      HostKeyAlias: "archiver",
+    },
+  });
+  await here.createPool("tank");
+  await here.createPool("second");
+  await there.createPool("backup");
+}, TIMEOUT_MS);
+afterAll(async () => {
+  await sshd?.[Symbol.asyncDispose]();
+  await folder?.[Symbol.asyncDispose]();
+  await there?.[Symbol.asyncDispose]();
+  await here?.[Symbol.asyncDispose]();
+}, TIMEOUT_MS);
+
+const replicate = (source: string, target: string, world: ZfsWorld, ...more: string[]) =>
+  runProgram(
+    [
+      ...[
+        "replicate",
+        source,
+        `archiver:${target}`,
+        "-F",
+        sshConfig,
+        "--state-dir",
+        join(here.folder, "state"),
+      ],
+      ...["--zfs", join(here.binDir, "zfs"), "--remote-zfs", join(world.binDir, "zfs"), ...more],
+    ],
+    {},
+  );
+
+const namesOf = async (world: ZfsWorld, pool: string): Promise<readonly string[]> =>
+  (await world.zfs("list", "-H", "-r", "-t", "filesystem,snapshot", "-o", "name", pool)).trim().split("\n");
+
+describe("a replica", () => {
+  testWithZfs(
+    "does not come to lie over what it is a replica of, also when its pool is exported and imported",
+    async () => {
+      await here.zfs("create", "-o", "mountpoint=/home-of-dana", "tank/home");
+      await fillDataset(here, "tank/home", { files: 3 });
+      await here.zfs("snapshot", "tank/home@one");
+      const before = await files(here, "tank/home");
+
+      // Received on the very machine that it comes from, as the worst case.
+      const sent = await replicate("tank/home", "second/home", here);
+      expect([sent.code, sent.stderr]).toEqual([0, expect.stringContaining("ok")]);
+      await here.zpool("export", "second");
+      await here.zpool("import", "-d", "/pools", "second");
+
+      expect(await here.get("mounted", "second/home")).toBe("no");
+      expect(await here.get("canmount", "second/home")).toBe("noauto");
+      expect(await here.get("readonly", "second/home")).toBe("on");
+      expect(await here.get("mounted", "tank/home")).toBe("yes");
+      expect(await here.mount("tank/home")).toContain("/home-of-dana");
+      expect(await files(here, "tank/home")).toEqual(before);
+      // The next increment finds it as it was left.
+      await fillDataset(here, "tank/home", { files: 4, seed: 2 });
+      await here.zfs("snapshot", "tank/home@two");
+      const again = await replicate("tank/home", "second/home", here);
+      expect([again.code, again.stderr]).toEqual([0, expect.stringContaining("@two")]);
+      expect(await files(here, "second/home@two")).toEqual(await files(here, "tank/home@two"));
+    },
+    TIMEOUT_MS,
+  );
+
+  testWithZfs(
+    "leaves alone what stands beside it and below it, whatever is kept of itself",
+    async () => {
+      await here.zfs("create", "tank/safe");
+      await here.zfs("create", "tank/safe/child");
+      // Never mounted: zfs-fuse does not rename what was.
+      await here.zfs("create", "-o", "canmount=off", "tank/safe/gone");
+      await fillDataset(here, "tank/safe/child", { files: 2 });
+      await here.zfs("snapshot", "-r", "tank/safe@one");
+      expect((await replicate("tank/safe", "backup/safe", there, "-r")).code).toBe(0);
+
+      for (const name of ["backup/beside", "backup/safe/of another"]) {
+        await there.zfs("create", "-o", "readonly=off", name);
+        await there.zfs("snapshot", `${name}@one`);
+        await there.zfs("snapshot", `${name}@two`);
+      }
+      await here.zfs("snapshot", "-r", "tank/safe@two");
+      await here.zfs("snapshot", "-r", "tank/safe@three");
+      const kept = await replicate("tank/safe", "backup/safe", there, "-r", "--keep", "last=1");
+      expect([kept.code, kept.stderr]).toEqual([0, expect.stringContaining("of another")]);
+
+      const names = await namesOf(there, "backup");
+      for (const name of ["backup/beside", "backup/safe/of another"])
+        expect(names).toEqual(expect.arrayContaining([name, `${name}@one`, `${name}@two`]));
+      expect(names.filter((name) => name.startsWith("backup/safe/child@"))).toEqual([
+        "backup/safe/child@three",
+      ]);
+
+      // What is gone from the source stays, too: nobody has said that it may go.
+      await here.zfs("rename", "tank/safe/gone", "tank/elsewhere");
+      await here.zfs("snapshot", "-r", "tank/safe@four");
+      expect((await replicate("tank/safe", "backup/safe", there, "-r", "--keep", "last=1")).code).toBe(0);
+      expect(await namesOf(there, "backup")).toContain("backup/safe/gone@three");
+    },
+    TIMEOUT_MS,
+  );
+});
