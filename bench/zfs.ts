@@ -1,6 +1,6 @@
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { accessSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { accessSync, existsSync, mkdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { systemClock } from "../src/util/clock.ts";
 
@@ -84,8 +84,8 @@ export async function startPools(folder: string, pool: string, megabytes: number
     path,
     recreate() {
       if (made) run("zpool", "destroy", "-f", pool);
-      execFileSync("truncate", ["-s", "0", path(`/run/${pool}`)]);
-      execFileSync("truncate", ["-s", `${megabytes}M`, path(`/run/${pool}`)]);
+      writeFileSync(path(`/run/${pool}`), "");
+      truncateSync(path(`/run/${pool}`), megabytes * 2 ** 20);
       run("zpool", "create", "-O", "mountpoint=none", pool, `/run/${pool}`);
       made = true;
     },
