@@ -1,6 +1,7 @@
 import { type BulkOptions, bulk } from "./cases/bulk.ts";
 import { connects, firstByte } from "./cases/connect.ts";
 import { CROWDS, idle } from "./cases/idle.ts";
+import { replicate } from "./cases/replicate.ts";
 import type { Ends } from "./ends.ts";
 import type { Figure, Paired } from "./figures.ts";
 import { type Keys, type Peer, startLazyssh, startSshd } from "./peers.ts";
@@ -156,6 +157,8 @@ export const CASES: Readonly<Record<string, (world: World) => Promise<readonly F
     }
     return found;
   },
+
+  replicate,
 };
 
 async function withPeers<T>(

@@ -18,7 +18,7 @@ export const USAGE = `npm run bench -- [--rounds N] [--only CASE,CASE] [--node P
 Measures lazyssh beside OpenSSH's sshd, in rounds that alternate, and prints medians of the ratios.
 
   --rounds N       how often each case is run (5)
-  --only CASE      bulk, layers, distance, streams, connect, idle, start or cold; several with commas
+  --only CASE      bulk, layers, distance, streams, connect, idle, replicate, start or cold; several with commas
   --node PATH      another node for lazyssh than this one; ssh2's ciphers are built for it in a copy
   --mib N          how much is moved in the bulk cases (1024)
   --workers N      processes that lazyssh spreads its connections over (0: none but its own)

@@ -4,14 +4,19 @@
  * - `sink`: takes `bytes` of each connection, and then answers with one byte.
  * - `source`: sends `bytes` on each connection, and ends it when the client does.
  * - `greeter`: sends one byte at once, and then what it is sent.
- * - `relay`: to `port` on this machine, each byte `delayMs` later in either direction.
+ * - `relay`: to `port` on this machine, each byte `delayMs` later in either direction, and at most `bytesPerSecond` towards the port.
  */
 import { connect, createServer, type Server, type Socket } from "node:net";
 
 export type Order =
   | { readonly do: "sink" | "source"; readonly bytes: number }
   | { readonly do: "greeter" }
-  | { readonly do: "relay"; readonly port: number; readonly delayMs: number };
+  | {
+      readonly do: "relay";
+      readonly port: number;
+      readonly delayMs: number;
+      readonly bytesPerSecond?: number;
+    };
 
 function sink(socket: Socket, bytes: number): void {
   let got = 0;
@@ -45,7 +50,7 @@ function greeter(socket: Socket): void {
 }
 
 /** Holds as much as is under way: latency is what is measured, not the size of this relay's buffers. */
-function relay(client: Socket, port: number, delayMs: number): void {
+function relay(client: Socket, { port, delayMs, bytesPerSecond }: Extract<Order, { do: "relay" }>): void {
   const server = connect({ port, host: "127.0.0.1", noDelay: true, allowHalfOpen: true });
   server.on("error", () => client.destroy());
   client.on("error", () => server.destroy());
@@ -55,8 +60,24 @@ function relay(client: Socket, port: number, delayMs: number): void {
     from.on("data", (chunk) => setTimeout(() => to.writable && to.write(chunk), delayMs));
     from.on("end", () => setTimeout(() => to.end(), delayMs));
   };
-  delayed(client, server);
+  if (bytesPerSecond === undefined) delayed(client, server);
+  else limited(client, server, bytesPerSecond);
   delayed(server, client);
+}
+
+/** As a link is that carries so much: what comes faster waits where it comes from. */
+function limited(from: Socket, to: Socket, bytesPerSecond: number): void {
+  let free = performance.now();
+  from.on("data", (chunk) => {
+    to.write(chunk);
+    free = Math.max(free, performance.now()) + (chunk.length / bytesPerSecond) * 1000;
+    const wait = free - performance.now();
+    // Timers are no finer.
+    if (wait < 2) return;
+    from.pause();
+    setTimeout(() => from.resume(), wait);
+  });
+  from.on("end", () => to.end());
 }
 
 function serve(order: Order): Server {
@@ -70,7 +91,7 @@ function serve(order: Order): Server {
       case "greeter":
         return greeter(socket);
       case "relay":
-        return relay(socket, order.port, order.delayMs);
+        return relay(socket, order);
     }
   });
 }
