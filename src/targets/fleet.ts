@@ -16,7 +16,7 @@ import { createSurvey } from "./found/survey.ts";
 import type { Lease, Targets, Tenant } from "./lease.ts";
 import { MachineDriver } from "./life/machine.ts";
 import type { Prober } from "./start/probe.ts";
-import { assertUserMay, assertWithinLimits, Lifted } from "./use/limits.ts";
+import { assertUserMay, assertWithinBudget, assertWithinLimits, Lifted } from "./use/limits.ts";
 import type { Meter } from "./use/meter.ts";
 
 export interface FleetOptions {
@@ -113,7 +113,8 @@ export function createFleet({ config: first, provider, ...rest }: FleetOptions):
     const key = target.shared ? target.name : `${target.name} ${connection}`;
     const known = machines.get(key);
     // One that is being ended has a successor for who waits.
-    if (user && (!known || known.idle || known.ending !== undefined)) {
+    const another = !known || known.idle || known.ending !== undefined;
+    if (user && another) {
       const others = [...machines.values()].filter((machine) => machine !== known);
       const used = others.filter((machine) => machine.isUsedBy(user.name));
       assertUserMay(
@@ -122,6 +123,7 @@ export function createFleet({ config: first, provider, ...rest }: FleetOptions):
         used.map((machine) => machine.target),
       );
     }
+    if (another) assertWithinBudget(context);
     if (!known || known.idle) {
       assertWithinLimits(
         context,

@@ -115,19 +115,23 @@ describe.concurrent("budget", () => {
       const left = () => 86_400_000 - (Date.now() % 86_400_000);
       await eventually("a day that is long enough", () => left() > TIMEOUT_MS, TIMEOUT_MS);
 
-      await using s = await startScene({ blocks: "  budget { hours_per_day = 0.002 }" });
+      const world = { delays: { shutdownMs: 5_000 } };
+      await using s = await startScene({ world, blocks: "  budget { hours_per_day = 0.002 }" });
       const usedUp =
         /archiver: its budget of 0.002 hours a day is used up until midnight UTC; "lazyssh start archiver --lift"/;
       expect((await s.ssh("sleep 600")).code).toBe(255);
       expect((await s.jump.logged("channel.close")).reason).toMatch(usedUp);
-      await s.quiet();
 
       const refused = async () => {
         const { code, stderr } = await s.ssh("true");
         expect([code, stderr]).toEqual([255, expect.stringMatching(usedUp)]);
       };
+      // Who comes while the machine is being ended does not get another one either.
       await refused();
-      expect(limitsReached(s)).toEqual(["budget", "budget"]);
+      expect(s.running()).toHaveLength(1);
+      await s.quiet();
+      await refused();
+      expect(limitsReached(s)).toEqual(["budget", "budget", "budget"]);
       expect((await s.jump.stop()).code).toBe(0);
       expect(JSON.parse(readFileSync(join(s.stateDir, "usage.json"), "utf8"))).toMatchObject({ open: {} });
       await s.restart();

@@ -4,6 +4,7 @@ import { LEASE_MS, NOTE, noteTime } from "../group/notes.ts";
 import { nextGeneration, tokenOf } from "../group/together.ts";
 import type { Identity } from "../life/identity.ts";
 import type { UntimedEvent } from "../life/state.ts";
+import { assertWithinBudget } from "../use/limits.ts";
 import { renew } from "../use/renew.ts";
 import { existing } from "./existing.ts";
 import { type Ordered, order } from "./order.ts";
@@ -21,6 +22,8 @@ export async function prepare(
   identity: Identity,
 ): Promise<UntimedEvent> {
   const { number: launch } = identity;
+  // It may have been used up while the machine before this one was waited for.
+  assertWithinBudget(context);
   const machine = await existing(step, context);
   if (!machine) {
     await volumesFree(step);

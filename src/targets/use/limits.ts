@@ -32,33 +32,34 @@ export function overBudget({ target, family }: MachineContext): LazysshError {
   );
 }
 
+/** @throws LazysshError `BUDGET_REACHED` when no machine may be started for the target today. */
+export function assertWithinBudget(context: MachineContext): void {
+  const left = budgetLeft(context);
+  if (left !== undefined && left <= 0) refuse(context, "budget", overBudget(context));
+}
+
 /**
  * @param exist How many machines exist, or are about to.
  * @param mostOfAll `server { max_machines }`.
- * @throws LazysshError `BUDGET_REACHED` or `LIMIT_REACHED` when no other machine may be started for the target.
+ * @throws LazysshError `LIMIT_REACHED` when no other machine may be started for the target.
  */
 export function assertWithinLimits(
   context: MachineContext,
   exist: { readonly ofTarget: number; readonly ofAll: number },
   mostOfAll: number | undefined,
 ): void {
-  const { target, lifted, clock, events } = context;
-  const refuse = (limit: string, error: LazysshError): never => {
-    events.emit({ type: "limit.reached", target: target.name, limit, reason: error.message });
-    throw error;
-  };
-  const left = budgetLeft(context);
-  if (left !== undefined && left <= 0) refuse("budget", overBudget(context));
+  const { target, lifted, clock } = context;
   if (lifted.until > clock.now()) return;
   const { maxMachines: most } = target;
   if (most !== undefined && exist.ofTarget >= most) {
     refuse(
+      context,
       "max_machines",
       tooMany(target.name, most, context.family === target.name ? "this target" : context.family),
     );
   }
   if (mostOfAll !== undefined && exist.ofAll >= mostOfAll) {
-    refuse("max_machines", tooMany(target.name, mostOfAll, "all targets together"));
+    refuse(context, "max_machines", tooMany(target.name, mostOfAll, "all targets together"));
   }
 }
 
@@ -77,8 +78,16 @@ export function assertUserMay(
   const reason =
     `${target.name}: ${user?.name} uses ${machines} already (${used.join(", ")}), and max_machines of the user ` +
     "allows no more: leave one of them first";
-  events.emit({ type: "limit.reached", target: target.name, limit: "max_machines", reason });
-  throw new LazysshError("LIMIT_REACHED", reason);
+  refuse({ target, events }, "max_machines", new LazysshError("LIMIT_REACHED", reason));
+}
+
+function refuse(
+  { target, events }: Pick<MachineContext, "target" | "events">,
+  limit: string,
+  error: LazysshError,
+): never {
+  events.emit({ type: "limit.reached", target: target.name, limit, reason: error.message });
+  throw error;
 }
 
 function tooMany(name: string, most: number, of: string): LazysshError {
