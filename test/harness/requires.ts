@@ -1,10 +1,14 @@
 import { execFileSync } from "node:child_process";
 import { accessSync, constants, existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
-import { test } from "vitest";
+import { type TestContext, test } from "vitest";
 
 /** Runs a test only where its programs are installed. */
-export type TestWith = (name: string, run: () => Promise<void> | void, timeoutMs?: number) => void;
+export type TestWith = (
+  name: string,
+  run: (test: TestContext) => Promise<void> | void,
+  timeoutMs?: number,
+) => void;
 
 /** Something other than a program on the PATH that a test needs. */
 export interface Need {

@@ -1,11 +1,14 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { onTestFinished } from "vitest";
+import { onTestFinished, type TestContext } from "vitest";
 
-/** A folder of the running test's own, removed when it is over. */
-export function tempDir(): string {
+/**
+ * A folder of the running test's own, removed when it is over.
+ * @param test Its context; needed of tests that run beside each other, of which vitest only knows the one that was started last.
+ */
+export function tempDir(test: Pick<TestContext, "onTestFinished"> = { onTestFinished }): string {
   const dir = mkdtempSync(join(tmpdir(), "lazyssh-test-"));
-  onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
+  test.onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
   return dir;
 }

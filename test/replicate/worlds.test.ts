@@ -2,15 +2,15 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { pipeline } from "node:stream/promises";
-import { describe, expect, onTestFinished } from "vitest";
+import { describe, expect, type TestContext } from "vitest";
 import { startArchive } from "../harness/archive.ts";
 import { files, fillDataset } from "../harness/zfs-files.ts";
 import { testWithZfs } from "../harness/zfs-needs.ts";
 import { startZfsWorld, type ZfsWorld } from "../harness/zfs-world.ts";
 
-async function world(name: string): Promise<ZfsWorld> {
+async function world(test: TestContext, name: string): Promise<ZfsWorld> {
   const started = await startZfsWorld(name);
-  onTestFinished(() => started[Symbol.asyncDispose]());
+  test.onTestFinished(() => started[Symbol.asyncDispose]());
   return started;
 }
 
@@ -30,8 +30,8 @@ async function piped(send: readonly string[], receive: readonly string[]): Promi
 describe.concurrent("worlds of pools", () => {
   testWithZfs(
     "do not see each other, and are gone with all they had when they end",
-    async () => {
-      const [source, target] = await Promise.all([world("source"), world("target")]);
+    async (test) => {
+      const [source, target] = await Promise.all([world(test, "source"), world(test, "target")]);
       await Promise.all([source.createPool("same"), target.createPool("same")]);
       await source.zfs("create", "same/only here");
       expect(await source.zfs("list", "-H", "-o", "name")).toBe("same\nsame/only here\n");
@@ -48,8 +48,8 @@ describe.concurrent("worlds of pools", () => {
 
   testWithZfs(
     "pass snapshots on through plain pipes, GUIDs and files and all",
-    async () => {
-      const [source, target] = await Promise.all([world("from"), world("to")]);
+    async (test) => {
+      const [source, target] = await Promise.all([world(test, "from"), world(test, "to")]);
       await Promise.all([source.createPool("tank"), target.createPool("backup")]);
       const dataset = "tank/odd na:me";
       await source.zfs("create", dataset);
@@ -77,8 +77,8 @@ describe.concurrent("worlds of pools", () => {
 
   testWithZfs(
     "can have each other's pools, exported or left behind by one that lost its power",
-    async () => {
-      const [first, second] = await Promise.all([world("first"), world("second")]);
+    async (test) => {
+      const [first, second] = await Promise.all([world(test, "first"), world(test, "second")]);
       await first.createPool("kept", { folder: first.folder });
       await fillDataset(first, "kept", { files: 3 });
       const written = await files(first, "kept");

@@ -142,16 +142,16 @@ describe("URLs", () => {
 });
 
 describe.concurrent("commands", () => {
-  it("get the report as standard input, and what matters as variables", async () => {
-    const file = join(tempDir(), "told");
+  it("get the report as standard input, and what matters as variables", async (test) => {
+    const file = join(tempDir(test), "told");
     const script =
       'cat > "$1"; echo "$LAZYSSH_JOB $LAZYSSH_STATUS $LAZYSSH_EXIT_CODE $SERVICE_RESULT" >> "$1"';
     expect(await run([shell(script, file)])).toEqual({ warnings: [] });
     expect(readFileSync(file, "utf8")).toBe(`${JSON.stringify(report)}\nsafe partial 3 exit-code\n`);
   });
 
-  it("that fail are told of in order, without their arguments, and others still run", async () => {
-    const file = join(tempDir(), "told");
+  it("that fail are told of in order, without their arguments, and others still run", async (test) => {
+    const file = join(tempDir(test), "told");
     const { warnings } = await run([
       shell('echo "no mail for $1" >&2; exit 1', "SECRET"),
       shell('echo ok > "$1"', file),
@@ -166,8 +166,8 @@ describe.concurrent("commands", () => {
     expect(existsSync(file)).toBe(true);
   });
 
-  it("that do not end are ended after a minute, with all that they have started", async () => {
-    const file = join(tempDir(), "pids");
+  it("that do not end are ended after a minute, with all that they have started", async (test) => {
+    const file = join(tempDir(test), "pids");
     writeFileSync(file, "");
     const clock = new SimClock();
     const told = run([shell('trap "" TERM; sleep 1000 & echo $! $$ > "$1"; wait; sleep 1000', file)], clock);

@@ -50,8 +50,8 @@ describe.concurrent("localSide", () => {
     );
   });
 
-  requires("ps")("ends the whole group when it is aborted, also what does not listen", async () => {
-    const file = join(tempDir(), "pids");
+  requires("ps")("ends the whole group when it is aborted, also what does not listen", async (test) => {
+    const file = join(tempDir(test), "pids");
     const abort = new AbortController();
     const stubborn = `trap "" TERM; echo $$ >> ${file}; while :; do sleep 1; done`;
     const ran = here.run(["sh", "-c", `sh -c '${stubborn}' & ${stubborn}`], { signal: abort.signal });

@@ -123,8 +123,8 @@ describe.concurrent("openSession", () => {
     expect(() => readdirSync(join(mark, ".."))).toThrow("ENOENT");
   });
 
-  itWith("makes a connection for each command where they cannot share one", async () => {
-    const dir = tempDir();
+  itWith("makes a connection for each command where they cannot share one", async (test) => {
+    const dir = tempDir(test);
     // As an ssh without multiplexing, or a server with MaxSessions 1: it never makes a socket.
     const program = join(dir, "ssh");
     const script = `#!/bin/sh\nfor word; do shift; case $word in ControlMaster=*) word=ControlMaster=no;; ControlPath=*) word=ControlPath=none;; esac; set -- "$@" "$word"; done\nexec ssh "$@"\n`;
@@ -205,8 +205,8 @@ describe.concurrent("openSession", () => {
     await eventually("the connection to end", () => masters().length === 0);
   });
 
-  itWith("gives up in time, with nothing left", async () => {
-    const dir = tempDir();
+  itWith("gives up in time, with nothing left", async (test) => {
+    const dir = tempDir(test);
     const program = join(dir, "ssh");
     writeFileSync(
       program,
