@@ -1,7 +1,7 @@
 import type { Dataset, Features, Point, ResumeToken } from "../model.ts";
 import type { Side } from "../side.ts";
 import { failureOf } from "./explain.ts";
-import { numberOf, rowsOf } from "./names.ts";
+import { cutOff, numberOf, wholeRowsOf } from "./names.ts";
 import { readToken } from "./token.ts";
 
 export interface ListOptions {
@@ -32,7 +32,8 @@ export async function listDatasets(
     if (isMissing(failed.stderr, root)) return undefined;
     throw failureOf(failed, { side, zfs, doing: `listing ${root}`, dataset: root });
   }
-  const found = parseDatasets(all.map(({ stdout }) => stdout).join(""));
+  const found = parseDatasets(all.map(({ stdout }) => stdout));
+  if (!found.some(({ name }) => name === root)) throw cutOff(`nothing is said of ${root}`);
   return Promise.all(
     found
       .filter(({ name }) => recursive || name === root)
@@ -75,11 +76,14 @@ export function listArgvs(
 
 type Listed = Omit<Dataset, "resumeToken"> & { readonly token: string | undefined };
 
-/** From rows of name, property and value. */
-export function parseDatasets(stdout: string): Listed[] {
+/**
+ * From rows of name, property and value, of one command or several.
+ *
+ * @throws LazysshError `ZFS_FAILED` when something is missing: what is not seen would not be sent, and be called well.
+ */
+export function parseDatasets(outputs: readonly string[]): Listed[] {
   const things = new Map<string, Record<string, string>>();
-  for (const [name, property, value] of rowsOf(stdout)) {
-    if (name === undefined || property === undefined || value === undefined) continue;
+  for (const [name = "", property = "", value = ""] of outputs.flatMap((text) => wholeRowsOf(text, 3))) {
     const known = things.get(name);
     if (known) known[property] = value;
     else things.set(name, { [property]: value });
@@ -92,6 +96,7 @@ export function parseDatasets(stdout: string): Listed[] {
       addTo(points, dataset + mark, pointOf(own, properties));
       continue;
     }
+    if (!isSet(properties.type)) throw cutOff(`nothing is said of the type of ${name}`);
     listed.push({
       name,
       kind: properties.type === "volume" ? "volume" : "filesystem",
@@ -112,10 +117,10 @@ export function parseDatasets(stdout: string): Listed[] {
 }
 
 function pointOf(name: string, { guid, createtxg, creation }: Record<string, string>): Point {
-  if (!isNumber(guid) || !isNumber(createtxg)) {
-    throw new Error(`zfs tells no guid or no createtxg of ${name}: ${guid}, ${createtxg}`);
+  if (!isNumber(guid) || !isNumber(createtxg) || !isNumber(creation)) {
+    throw cutOff(`guid, createtxg and creation of ${name} are "${guid}", "${createtxg}" and "${creation}"`);
   }
-  return { name, guid, createtxg: BigInt(createtxg), creation: numberOf(creation) ?? 0 };
+  return { name, guid, createtxg: BigInt(createtxg), creation: Number(creation) };
 }
 
 function isNumber(text: string | undefined): text is string {

@@ -114,7 +114,7 @@ describe("listDatasets", () => {
       return `${name}\tguid\t${2n ** 63n + BigInt(index)}\n${name}\tcreatetxg\t${20_000 - index}\n${name}\tcreation\t${1_700_000_000 + index}\n`;
     });
     const started = performance.now();
-    const [dataset] = parseDatasets(`tank/data\ttype\tfilesystem\n${rows.join("")}`);
+    const [dataset] = parseDatasets([`tank/data\ttype\tfilesystem\n${rows.join("")}`]);
     expect(performance.now() - started).toBeLessThan(1_000);
     expect(dataset?.snapshots.length).toBe(10_000);
     expect(dataset?.snapshots[0]?.name).toBe("auto-009999");
