@@ -44,6 +44,7 @@ UsePAM no
 PasswordAuthentication no
 KbdInteractiveAuthentication no
 PermitRootLogin prohibit-password
+AcceptEnv BASH_ENV
 MaxStartups 100
 `,
   );

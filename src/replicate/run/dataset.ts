@@ -46,6 +46,7 @@ class Attempts {
   #bytes = 0;
   #seconds = 0;
   #modified = false;
+  #unheld: string | undefined;
 
   constructor(context: Context, first: Single, plannedAt: number) {
     this.#context = context;
@@ -70,7 +71,7 @@ class Attempts {
     for (let attempt = 0; ; attempt++) {
       try {
         await this.#attempt(attempt);
-        return this.#result(undefined);
+        return this.#result(undefined, this.#unheld);
       } catch (error) {
         signal.throwIfAborted();
         if (error instanceof Trouble && error.modified && !this.#modified) {
@@ -90,6 +91,7 @@ class Attempts {
   /** @throws Trouble, or another error that says why not. */
   async #attempt(attempt: number): Promise<void> {
     const context = this.#context;
+    this.#unheld = undefined;
     if (!context.machine.isThere) await context.reconnect();
     const isOld = context.options.clock.now() - this.#plannedAt > STALE_MS;
     if (attempt > 0 || this.#modified || isOld || this.#single.plan.steps.some(isDrastic))
@@ -107,6 +109,9 @@ class Attempts {
         },
         onSeen: (target) => {
           this.#target = target;
+        },
+        onUnheld: (why) => {
+          this.#unheld ??= why;
         },
       });
     }
@@ -145,7 +150,8 @@ class Attempts {
     return this.#result(error);
   }
 
-  #result(error: unknown): DatasetResult {
+  /** @param unheld Why all that has arrived is not well all the same. */
+  #result(error: unknown, unheld?: string): DatasetResult {
     const { ends } = this.#context;
     const { source, plan } = this.#single;
     const target = this.#target;
@@ -158,7 +164,9 @@ class Attempts {
     const outcome: DatasetOutcome = {
       source: this.#about.source,
       target: this.#about.target,
-      ...this.#ended(plan, error, arrived.length),
+      ...(unheld === undefined
+        ? this.#ended(plan, error, arrived.length)
+        : { status: "failed", error: `${this.#about.source} has arrived, but ${unheld}` }),
       base: this.#base,
       snapshots: arrived,
       bytes: this.#bytes,

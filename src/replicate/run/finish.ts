@@ -1,6 +1,6 @@
 import { LazysshError } from "../../util/errors.ts";
 import type { Side } from "../side.ts";
-import { connectionFailed, lostError } from "../ssh/failure.ts";
+import { connectionFailed, lostError, SshError } from "../ssh/failure.ts";
 import { failureOf } from "../zfs/explain.ts";
 import { poolOf, zpoolOf } from "../zfs/names.ts";
 import type { Context } from "./context.ts";
@@ -25,7 +25,10 @@ export async function runHook(
 ): Promise<void> {
   const ran = await side.run(argv, { signal });
   if (ran.status === 0) return;
-  if (connectionFailed(ran)) throw lostError(side.name, ran.stderr);
+  if (connectionFailed(ran)) {
+    const lost = lostError(side.name, ran.stderr);
+    throw new SshError(lost.kind, `"${which}" of the job (${shown(argv)}): ${lost.message}`, lost.retryable);
+  }
   const said = `${ran.stderr}\n${ran.stdout}`
     .split("\n")
     .map((line) => line.trim())

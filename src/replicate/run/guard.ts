@@ -1,5 +1,5 @@
 import { failureOf } from "../zfs/explain.ts";
-import { rowsOf } from "../zfs/names.ts";
+import { wholeRowsOf } from "../zfs/names.ts";
 import type { Context } from "./context.ts";
 import { where } from "./ends.ts";
 
@@ -55,7 +55,7 @@ async function unprotected(
         dataset: names[0] ?? "",
       });
     }
-    for (const [name = "", property, value, source] of rowsOf(ran.stdout)) {
+    for (const [name = "", property, value, source] of wholeRowsOf(ran.stdout, 4)) {
       if (source === "local" || source === "received") continue;
       if (property === "canmount" && value === "on") unset.push({ name, property, value: "noauto" });
       if (property === "readonly" && value === "off") unset.push({ name, property, value: "on" });

@@ -1,7 +1,7 @@
 import { bookmarkArgv } from "../zfs/change.ts";
 import { failureOf } from "../zfs/explain.ts";
 import { heldBy, holdArgv, isHeldAlready, isNotHeld, releaseArgv } from "../zfs/holds.ts";
-import { numberOf, rowsOf } from "../zfs/names.ts";
+import { numberOf, wholeRowsOf } from "../zfs/names.ts";
 import type { StreamStep } from "../zfs/send.ts";
 import type { Context } from "./context.ts";
 import { Trouble } from "./trouble.ts";
@@ -13,18 +13,23 @@ const AT_ONCE = 200;
  * Keeps what a stream is made from and what it leads to: nobody can destroy them before they are both there. They stay held when it
  * fails; the next run that succeeds lets them go.
  *
+ * @returns Why they could not be kept; what is sent without that may be sent, but not called well.
  * @throws Trouble when one of them is gone already.
  */
-export async function holdForStep(context: Context, step: StreamStep): Promise<void> {
+export async function holdForStep(context: Context, step: StreamStep): Promise<string | undefined> {
   const base = step.kind === "incremental" && step.base.kind === "snapshot" ? [step.base.name] : [];
-  await hold(
+  return hold(
     context,
     [...base, step.snapshot.name].map((name) => `${step.source}@${name}`),
   );
 }
 
-async function hold({ ends, job, signal, warn }: Context, snapshots: readonly string[]): Promise<void> {
+async function hold(
+  { ends, job, signal }: Context,
+  snapshots: readonly string[],
+): Promise<string | undefined> {
   const { side, zfs } = ends.source;
+  const failed: string[] = [];
   for (const some of chunks(snapshots)) {
     const ran = await side.run(holdArgv(zfs, job.name, some), { signal });
     if (ran.status === 0 || isHeldAlready(ran.stderr)) continue;
@@ -32,8 +37,9 @@ async function hold({ ends, job, signal, warn }: Context, snapshots: readonly st
     const error = failureOf(ran, { side, zfs, doing, dataset: job.source });
     if (/dataset does not exist/.test(ran.stderr)) throw new Trouble(error.message, "replan");
     if (ran.status === 255) throw error;
-    warn(`${error.message}; nothing keeps them from being destroyed while they are sent`);
+    failed.push(`${error.message}; nothing keeps them from being destroyed before the next run needs them`);
   }
+  return failed[0];
 }
 
 /** A source dataset that is as it should be on the target, with its newest common snapshot. */
@@ -55,7 +61,8 @@ export async function settleHolds(context: Context, settled: readonly Settled[])
   const keep = new Set(
     settled.filter(({ kind }) => kind === "snapshot").map(({ source, name }) => `${source}@${name}`),
   );
-  await hold(context, [...keep]);
+  const unheld = await hold(context, [...keep]);
+  if (unheld !== undefined) warn(unheld);
   if (features.bookmarks) await settleBookmarks(context, settled);
 
   const ran = await side.run([zfs, "get", "-Hp", "-r", "-o", "name,property,value", "userrefs", job.source], {
@@ -63,7 +70,7 @@ export async function settleHolds(context: Context, settled: readonly Settled[])
   });
   if (ran.status !== 0) throw failureOf(ran, { side, zfs, doing: `looking for holds below ${job.source}` });
   const sources = new Set(settled.map(({ source }) => source));
-  const others = rowsOf(ran.stdout).flatMap(([name = "", , value]) => {
+  const others = wholeRowsOf(ran.stdout, 3).flatMap(([name = "", , value]) => {
     const [dataset = ""] = name.split("@");
     return (numberOf(value) ?? 0) > 0 && sources.has(dataset) && !keep.has(name) ? [name] : [];
   });
@@ -88,7 +95,7 @@ async function settleBookmarks(context: Context, settled: readonly Settled[]): P
     signal,
   });
   if (ran.status !== 0) throw failureOf(ran, { side, zfs, doing: `listing bookmarks of ${job.source}` });
-  const there = rowsOf(ran.stdout).flatMap(([name = ""]) => name);
+  const there = wholeRowsOf(ran.stdout, 1).flatMap(([name = ""]) => name);
   for (const { source, kind, name, guid } of settled) {
     const own = there.filter((bookmark) => bookmark.startsWith(`${source}#${prefix}`));
     const wanted = `${source}#${prefix}${guid}`;

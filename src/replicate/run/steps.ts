@@ -21,6 +21,8 @@ export interface StepWatch {
   readonly onSent: (sent: Pick<Transferred, "bytes" | "seconds">) => void;
   /** The target dataset as it is now. */
   readonly onSeen: (target: Dataset | undefined) => void;
+  /** What is sent could not be held on the source. */
+  readonly onUnheld: (why: string) => void;
 }
 
 /** Does one step, and looks whether it is done. @throws Trouble, or another error that says why not. */
@@ -62,10 +64,11 @@ async function stream(
   context: Context,
   step: StreamStep,
   source: Dataset,
-  { onSent, onSeen }: StepWatch,
+  { onSent, onSeen, onUnheld }: StepWatch,
 ): Promise<void> {
   const { ends, signal } = context;
-  await holdForStep(context, step);
+  const unheld = await holdForStep(context, step);
+  if (unheld !== undefined) onUnheld(unheld);
   const estimate = await estimateOf(context, step, source);
   if (estimate !== undefined) await checkRoom(context, step, source, estimate);
   context.options.say(`${step.source}: ${streamWords(step, ends.target)}`);
@@ -73,12 +76,17 @@ async function stream(
   onSent(sent);
   if (sent.trouble) throw sent.trouble;
   const { side, zfs, features } = ends.target;
-  const [[target] = []] = await Promise.all([
-    listDatasets(side, zfs, step.target, { recursive: false, features, signal }),
-    step.kind !== "incremental" && protect(context, [step.target]),
-  ]);
+  const [target] = (await listDatasets(side, zfs, step.target, { recursive: false, features, signal })) ?? [];
   onSeen(target);
-  await verify(context, step, target);
+  const lacking = await whatIsLacking(context, step, target);
+  if (target && step.kind !== "incremental") {
+    try {
+      await protect(context, [step.target]);
+    } catch (error) {
+      throw lacking ?? error;
+    }
+  }
+  if (lacking) throw lacking;
 }
 
 function streamWords(step: StreamStep, target: Context["ends"]["target"]): string {
@@ -128,20 +136,24 @@ async function checkRoom(
 }
 
 /** Success is what can be read back. */
-async function verify(context: Context, step: StreamStep, target: Dataset | undefined): Promise<void> {
+async function whatIsLacking(
+  context: Context,
+  step: StreamStep,
+  target: Dataset | undefined,
+): Promise<Trouble | undefined> {
   const arrived = new Set(target?.snapshots.map(({ guid }) => guid));
   const expected = step.kind === "incremental" ? step.snapshots : [step.snapshot];
   const missing = expected.filter(({ guid }) => !arrived.has(guid));
-  if (missing.length === 0) return;
+  if (missing.length === 0) return undefined;
   const { side, zfs, features } = context.ends.source;
   const { signal } = context;
   const [now] = (await listDatasets(side, zfs, step.source, { recursive: false, features, signal })) ?? [];
   const left = new Set(now?.snapshots.map(({ guid }) => guid));
   // One in between that was pruned before it was sent is no longer wanted.
   const lacking = missing.filter(({ guid }) => left.has(guid) || guid === step.snapshot.guid);
-  if (lacking.length === 0) return;
+  if (lacking.length === 0) return undefined;
   const names = lacking.map(({ name }) => `@${name}`).join(", ");
-  throw new Trouble(
+  return new Trouble(
     `zfs recv ended well, but ${step.target} ${where(context.ends.target.side)} has no snapshot with the GUID of ${step.source}${names}; look at both sides (zfs get guid), and run the job again`,
     "none",
   );

@@ -74,12 +74,15 @@ function troubleOf({ ends, job, machine }: Context, result: PipelineResult, step
   const about =
     blamed === result.stages[0] ? { ...source, dataset: step.source } : { ...target, dataset: step.target };
   const remedy = remedyOf(text, about);
-  const telling = linesOf(text).filter((line) => /^(?:warning: )?(?:cannot|internal error)/.test(line));
+  const telling = linesOf(text).filter((line) => TELLING.test(line));
   const words = telling.length > 0 ? `${blamed?.name} failed: ${telling.join("; ")}` : failure;
   const message = remedy === undefined ? words : `${words} (${where(about.side)}: ${remedy})`;
   const modified = isModified(text);
   return new Trouble(message, modified ? "none" : cureOfWords(text), { modified });
 }
+
+/** Of `zfs`, and of the shell that names what has failed beside it. */
+const TELLING = /^(?:warning: )?(?:cannot|internal error)|^(?!\S*zfs )\S+ exited with status (?!0$|141$)\d+$/;
 
 /** Lines of `zfs`, which breaks some of its sentences in two. */
 function linesOf(text: string): readonly string[] {

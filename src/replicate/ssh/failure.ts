@@ -95,7 +95,9 @@ export function sshError(target: string, stderr: string, status: number | undefi
 
 /** A connection that was there has ended. */
 export function lostError(target: string, stderr: string): SshError {
-  const last = lines(stderr).at(-1) ?? "ssh ended and said nothing";
+  const last =
+    lines(stderr).at(-1) ??
+    "ssh ended and said nothing, as it also does when a signal ends the command there";
   return new SshError("lost", `the connection to ${target} was lost: ${last}`, true);
 }
 
