@@ -1,43 +1,18 @@
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect } from "vitest";
+import { describe, expect } from "vitest";
 import { runProgram } from "../harness/program.ts";
-import { type SshFolder, sshFolder } from "../harness/ssh.ts";
-import { type RealSshd, startSshd } from "../harness/sshd.ts";
+import { useTwoWorlds } from "../harness/two-worlds.ts";
 import { files, fillDataset } from "../harness/zfs-files.ts";
 import { testWithZfs } from "../harness/zfs-needs.ts";
-import { startZfsWorld, type ZfsWorld } from "../harness/zfs-world.ts";
+import type { ZfsWorld } from "../harness/zfs-world.ts";
 
 const TIMEOUT_MS = 120_000;
 
-let here: ZfsWorld;
-let there: ZfsWorld;
-let folder: SshFolder;
-let sshd: RealSshd;
-let sshConfig: string;
+const worlds = useTwoWorlds({ here: ["tank", "second"], there: ["backup"] });
 
-beforeAll(async () => {
-  [here, there, folder] = await Promise.all([startZfsWorld("here"), startZfsWorld("there"), sshFolder()]);
-  const [host, client] = await Promise.all([folder.key("host"), folder.key("client")]);
-  sshd = await startSshd(folder, host, client);
-  sshConfig = await folder.config({
-    archiver: {
-      ...{ HostName: "127.0.0.1", Port: sshd.port, User: sshd.user, IdentityFile: client.path },
-      HostKeyAlias: "archiver",
-    },
-  });
-  await here.createPool("tank");
-  await here.createPool("second");
-  await there.createPool("backup");
-}, TIMEOUT_MS);
-afterAll(async () => {
-  await sshd?.[Symbol.asyncDispose]();
-  await folder?.[Symbol.asyncDispose]();
-  await there?.[Symbol.asyncDispose]();
-  await here?.[Symbol.asyncDispose]();
-}, TIMEOUT_MS);
-
-const replicate = (source: string, target: string, world: ZfsWorld, ...more: string[]) =>
-  runProgram(
+const replicate = (source: string, target: string, world: ZfsWorld, ...more: string[]) => {
+  const { here, sshConfig } = worlds();
+  return runProgram(
     [
       ...[
         "replicate",
@@ -52,6 +27,7 @@ const replicate = (source: string, target: string, world: ZfsWorld, ...more: str
     ],
     {},
   );
+};
 
 const namesOf = async (world: ZfsWorld, pool: string): Promise<readonly string[]> =>
   (await world.zfs("list", "-H", "-r", "-t", "filesystem,snapshot", "-o", "name", pool)).trim().split("\n");
@@ -60,6 +36,7 @@ describe("a replica", () => {
   testWithZfs(
     "does not come to lie over what it is a replica of, also when its pool is exported and imported",
     async () => {
+      const { here } = worlds();
       await here.zfs("create", "-o", "mountpoint=/home-of-dana", "tank/home");
       await fillDataset(here, "tank/home", { files: 3 });
       await here.zfs("snapshot", "tank/home@one");
@@ -90,6 +67,7 @@ describe("a replica", () => {
   testWithZfs(
     "leaves alone what stands beside it and below it, whatever is kept of itself",
     async () => {
+      const { here, there } = worlds();
       await here.zfs("create", "tank/safe");
       await here.zfs("create", "tank/safe/child");
       // Never mounted: zfs-fuse does not rename what was.
