@@ -12,6 +12,8 @@ export interface Side {
 export interface RunOptions {
   readonly signal: AbortSignal;
   readonly input?: string | Uint8Array;
+  /** In a session of its own: for what may leave something in the background that prints, which is what a user has written. Default: false. */
+  readonly apart?: boolean;
 }
 
 export interface Ran {

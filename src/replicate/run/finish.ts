@@ -23,7 +23,7 @@ export async function runHook(
   argv: readonly string[],
   signal: AbortSignal,
 ): Promise<void> {
-  const ran = await side.run(argv, { signal });
+  const ran = await side.run(argv, { signal, apart: true });
   if (ran.status === 0) return;
   if (connectionFailed(ran)) {
     const lost = lostError(side.name, ran.stderr);

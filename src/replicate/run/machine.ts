@@ -47,6 +47,11 @@ export class Machine {
     return this.#session?.lost.aborted === false;
   }
 
+  /** Resolves when streams can be sent: before that, commands can be run. */
+  async settled(): Promise<void> {
+    await this.#session?.settled;
+  }
+
   /** @throws SshError when it does not come, or the signal's reason. */
   async connect(signal: AbortSignal): Promise<void> {
     const { job, clock, env, say } = this.#options;
@@ -69,6 +74,7 @@ export class Machine {
     if (this.isThere && (await this.#answers(signal))) return false;
     await this.close();
     await this.connect(signal);
+    await this.settled();
     return true;
   }
 

@@ -69,7 +69,7 @@ async function conduct(
   await machine.connect(signal);
   await before(options, machine, signal);
   const other = job.direction === "push" ? sides.target : sides.source;
-  const remote = await lookAtEnd(other.side, other.zfs, signal);
+  const [remote] = await Promise.all([lookAtEnd(other.side, other.zfs, signal), machine.settled()]);
   const warn = (words: string) => {
     say(`warning: ${words}`);
     record.warn(words);

@@ -1,18 +1,22 @@
-import { type ChildProcessByStdio, spawn } from "node:child_process";
-import type { Readable, Writable } from "node:stream";
+import { spawn } from "node:child_process";
 import type { Clock } from "../../util/clock.ts";
 import { messageOf } from "../../util/errors.ts";
-import { APART, closed, endGroup, tail } from "./run.ts";
+import type { Ran } from "../side.ts";
+import { APART, closed, endGroup } from "./run.ts";
+import { Shell } from "./shell.ts";
 
 /**
- * One `ssh` that stays: it says on its standard output when the session is there, and lasts as long as its input is open. So it ends
- * by itself when we do, however that happens, and never keeps a machine for nobody.
+ * One `ssh` that stays, with a shell at its other end: it lasts as long as its input is open. So it ends by itself when we do, however that
+ * happens, and never keeps a machine for nobody.
  */
 export interface Connection {
-  /** Resolves with `up` when the session is there, or with the status when `ssh` has ended before. */
+  /** Resolves with `up` when a command has run there, or with the status when `ssh` has ended before. */
   readonly first: Promise<"up" | ConnectionEnd>;
   readonly ended: Promise<ConnectionEnd>;
+  /** What `ssh` has said. */
   stderr(): string;
+  /** Runs it in the shell; see {@link Shell.run}. */
+  run(argv: readonly string[], signal: AbortSignal): Promise<Ran | undefined>;
   /** Lets it go, and ends it when it has not gone within two seconds. */
   close(): Promise<void>;
   /** Ends it now. */
@@ -24,52 +28,39 @@ export interface ConnectionEnd {
   readonly status: number | undefined;
 }
 
-const UP = "lazyssh: up";
-
-/** Run there: `cat` ends when its input does. */
-export const HOLD: readonly string[] = ["sh", "-c", `echo '${UP}'; exec cat >/dev/null`];
-
 const PATIENCE_MS = 2_000;
-const STDERR_TAIL = 64 * 2 ** 10;
 
-/** Starts it. `argv` runs {@link HOLD}. */
+/** Starts it. `argv` runs {@link SHELL}. */
 export function connect(argv: readonly string[], env: NodeJS.ProcessEnv, clock: Clock): Connection {
   const [program = "", ...args] = argv;
-  const child: ChildProcessByStdio<Writable, Readable, Readable> = spawn(program, args, {
-    ...APART,
-    env,
-    stdio: ["pipe", "pipe", "pipe"],
-  });
-  const said = tail(STDERR_TAIL);
-  child.stdin.on("error", () => undefined);
-  child.stderr.on("data", said.add);
+  const child = spawn(program, args, { ...APART, env, stdio: ["pipe", "pipe", "pipe"] });
+  const { stdin, stdout, stderr } = child;
   let failure = "";
-  const ended = closed(child, program, clock).then(
+  const ended: Promise<ConnectionEnd> = closed(child, program, clock).then(
     ([status]) => ({ status: status ?? undefined }),
     (error: unknown) => {
       failure = messageOf(error);
       return { status: undefined };
     },
   );
-  const up = new Promise<"up">((resolve) => {
-    let text = "";
-    child.stdout.on("data", (chunk: Buffer) => {
-      // What a shell prints at its start may stand before it.
-      text = (text + chunk.toString()).slice(-4_096);
-      if (text.includes(UP)) resolve("up");
-    });
-  });
   const kill = async () => {
-    child.stdin.destroy();
+    stdin.destroy();
     await endGroup(child, clock);
     await ended;
   };
+  const shell = new Shell({ stdin, stdout, stderr, ended, kill }, clock);
+  const never = new AbortController().signal;
+  // What a login shell prints at its start stands before the first answer, and goes with it.
+  const up = shell
+    .run(["true"], never)
+    .then<"up" | ConnectionEnd>((ran) => (ran?.status === 0 ? "up" : ended));
   return {
     first: Promise.race([up, ended]),
     ended,
-    stderr: () => said.text() || failure,
+    stderr: () => shell.unasked || failure,
+    run: (command, signal) => shell.run(command, signal),
     async close() {
-      child.stdin.end();
+      stdin.end();
       const enough = new AbortController();
       await Promise.race([ended, clock.sleep(PATIENCE_MS, enough.signal).catch(() => undefined)]);
       enough.abort();

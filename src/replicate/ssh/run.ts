@@ -2,9 +2,8 @@ import { type ChildProcess, type SpawnOptions, spawn } from "node:child_process"
 import type { Clock } from "../../util/clock.ts";
 import { LazysshError, messageOf } from "../../util/errors.ts";
 import type { Ran, RunOptions } from "../side.ts";
+import { head, tail } from "./kept.ts";
 
-const MOST_STDOUT = 64 * 2 ** 20;
-const STDERR_TAIL = 64 * 2 ** 10;
 /** From SIGTERM to SIGKILL. */
 const GRACE_MS = 2_000;
 
@@ -33,20 +32,12 @@ export async function runToEnd(
   signal.throwIfAborted();
   const [program = "", ...args] = argv;
   const child = spawn(program, args, { ...APART, env, stdio: ["pipe", "pipe", "pipe"] });
-  const stdout: Buffer[] = [];
-  let size = 0;
-  let tooMuch = false;
-  const stderr = tail(STDERR_TAIL);
   const ending = new AbortController();
   const end = () => void endGroup(child, clock);
+  const stdout = head(end);
+  const stderr = tail();
   signal.addEventListener("abort", end, { once: true, signal: ending.signal });
-  child.stdout.on("data", (chunk: Buffer) => {
-    size += chunk.length;
-    if (size <= MOST_STDOUT) return void stdout.push(chunk);
-    if (tooMuch) return;
-    tooMuch = true;
-    end();
-  });
+  child.stdout.on("data", stdout.add);
   child.stderr.on("data", stderr.add);
   // A command that ends before it has read its input is judged by its status.
   child.stdin.on("error", () => undefined);
@@ -54,11 +45,11 @@ export async function runToEnd(
   try {
     const [status, endedBy] = await closed(child, program, clock);
     signal.throwIfAborted();
-    if (tooMuch) throw new LazysshError("RESOURCE_SHORTAGE", `${program} has printed more than 64 MiB`);
+    stdout.assertWhole(program);
     return {
       status: status ?? undefined,
       signal: endedBy ?? undefined,
-      stdout: Buffer.concat(stdout).toString(),
+      stdout: stdout.text(),
       stderr: stderr.text(),
     };
   } finally {
@@ -121,16 +112,4 @@ function signalGroup(leader: number, signal: NodeJS.Signals): void {
   } catch {
     // Nobody is left in it.
   }
-}
-
-/** The last of what is added, at most that many bytes. */
-export function tail(bytes: number): { add(chunk: Buffer): void; text(): string } {
-  let kept = Buffer.alloc(0);
-  return {
-    add(chunk) {
-      kept = Buffer.concat([kept, chunk]);
-      if (kept.length > bytes) kept = kept.subarray(kept.length - bytes);
-    },
-    text: () => kept.toString(),
-  };
 }

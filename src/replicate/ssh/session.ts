@@ -6,9 +6,10 @@ import type { Clock } from "../../util/clock.ts";
 import { deadline, unlessAborted } from "../../util/deadline.ts";
 import type { Side } from "../side.ts";
 import { isSince87, type SshExtra, sshArgv } from "./argv.ts";
-import { type Connection, connect, HOLD } from "./connection.ts";
+import { type Connection, connect } from "./connection.ts";
 import { lostError, SshError, sshError } from "./failure.ts";
 import { plainEnv, runToEnd } from "./run.ts";
+import { SHELL } from "./shell.ts";
 
 export interface SessionOptions {
   readonly ssh: SshSettings;
@@ -30,8 +31,13 @@ export interface Session {
   readonly bootSeconds: number;
   /** Aborts when the connection ends before it is closed; the reason is an {@link SshError}. */
   readonly lost: AbortSignal;
-  /** Whether commands share the connection. If not, each makes one of its own. */
-  readonly shared: boolean;
+  /**
+   * Resolves, never rejects, when it is known whether streams share the connection; before that, `side.command` throws, and commands run all
+   * the same.
+   */
+  readonly settled: Promise<void>;
+  /** Whether streams share the connection. If not, each makes one of its own. Undefined before it is known. */
+  readonly shared: boolean | undefined;
   /** Lets the machine go. Nothing is left behind; never rejects, may be called twice. */
   close(): Promise<void>;
 }
@@ -68,19 +74,18 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     const extra = await ofVersion(ssh.program, { clock, env, signal: limit.signal }, bootTimeoutMs);
     const master = sshArgv(ssh, target, {
       ...extra,
-      command: HOLD,
+      command: SHELL,
       fixed: ["ControlMaster=yes", `ControlPath=${socket}`, "LogLevel=INFO"],
     });
     connection = connect(master, env, clock);
     const first = await unlessAborted(limit.signal, connection.first);
     if (first !== "up") throw sshError(target, connection.stderr(), first.status);
-    const own = remoteSide({ ssh, target, clock, env, extra, socket: undefined });
-    const over = remoteSide({ ssh, target, clock, env, extra, socket });
-    const shared = (await exists(socket)) && (await answers(over, limit.signal));
+    const common = { ssh, target, clock, env, extra };
+    const over = remoteSide({ ...common, socket });
+    const own = remoteSide({ ...common, socket: undefined });
     return sessionOf(connection, {
-      target,
-      side: shared ? over : own,
-      shared,
+      ...{ target, over, own },
+      isShared: (await exists(socket)) && answers(over, connection, options),
       bootSeconds: (clock.now() - started) / 1000,
       forget,
     });
@@ -91,24 +96,58 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   }
 }
 
+interface Found {
+  readonly target: string;
+  /** Through the connection that is there, and through one for each command. */
+  readonly over: Side;
+  readonly own: Side;
+  readonly isShared: boolean | Promise<boolean>;
+  readonly bootSeconds: number;
+  readonly forget: () => Promise<void>;
+}
+
 function sessionOf(
   connection: Connection,
-  {
-    target,
-    forget,
-    ...rest
-  }: { target: string; forget: () => Promise<void> } & Pick<Session, "side" | "shared" | "bootSeconds">,
+  { target, over, own, isShared, bootSeconds, forget }: Found,
 ): Session {
   const lost = new AbortController();
+  let shared: boolean | undefined;
   let closing: Promise<void> | undefined;
+  const settled = Promise.resolve(isShared).then((answer) => {
+    shared = answer;
+  });
   void connection.ended.then(() => {
     if (!closing) lost.abort(lostError(target, connection.stderr()));
   });
+  const side = (): Side => (shared ? over : own);
   return {
-    ...rest,
+    bootSeconds,
+    settled,
     lost: lost.signal,
+    get shared() {
+      return shared;
+    },
+    side: {
+      name: target,
+      remote: true,
+      command(argv) {
+        if (shared === undefined)
+          throw new Error(`it is not known yet whether ${target} has another session`);
+        return side().command(argv);
+      },
+      async run(argv, options) {
+        const isForShell = options.input === undefined && !options.apart;
+        const ran = isForShell ? await connection.run(argv, options.signal) : undefined;
+        if (ran) return ran;
+        await settled;
+        return await side().run(argv, options);
+      },
+    },
     close: () => {
-      closing ??= connection.close().then(forget);
+      closing ??= connection
+        .close()
+        .then(() => settled)
+        .then(forget);
       return closing;
     },
   };
@@ -135,7 +174,7 @@ export function remoteSide({ ssh, target, clock, env, extra, socket }: RemoteOpt
     name: target,
     remote: true,
     command,
-    run: (argv, runOptions) => runToEnd(command(argv), runOptions, { clock, env }),
+    run: (argv, options) => runToEnd(command(argv), options, { clock, env }),
   };
 }
 
@@ -152,10 +191,28 @@ async function ofVersion(
   };
 }
 
-/** A server may allow one session for each connection only. */
-async function answers(side: Side, signal: AbortSignal): Promise<boolean> {
-  const { status } = await side.run(["true"], { signal });
-  return status === 0;
+/** From a command that failed for it until a connection that is lost has ended. */
+const LOST_MS = 500;
+
+/**
+ * A server may allow one session for each connection only. One that is lost meanwhile stays lost: where each stream makes a connection of its
+ * own, another machine might be started for it.
+ */
+async function answers(
+  side: Side,
+  { ended }: Connection,
+  { clock, signal }: Pick<SessionOptions, "clock" | "signal">,
+): Promise<boolean> {
+  const over = new AbortController();
+  void ended.then(() => over.abort());
+  try {
+    const { status } = await side.run(["true"], { signal: AbortSignal.any([signal, over.signal]) });
+    if (status === 0) return true;
+    await clock.sleep(LOST_MS, over.signal);
+    return false;
+  } catch {
+    return true;
+  }
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -38,6 +38,7 @@ describe.concurrent("a session through the jump host", () => {
     async () => {
       await using s = await startScene();
       const session = await open(s);
+      await session.settled;
       expect(session.shared).toBe(true);
       expect(session.bootSeconds).toBeGreaterThan(0.2);
       const words = ["a b", "it's"];

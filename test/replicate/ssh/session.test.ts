@@ -46,7 +46,7 @@ async function open(
       ...common,
     },
   });
-  return openSession({
+  const session = await openSession({
     ssh: {
       program: "ssh",
       config,
@@ -63,6 +63,8 @@ async function open(
     bootTimeoutMs: 25_000,
     ...options,
   });
+  await session.settled;
+  return session;
 }
 
 /** Processes whose command line names the socket, or whatever else is only ours. */
@@ -92,6 +94,9 @@ describe.concurrent("openSession", () => {
         input: "in",
       });
       expect(failed).toMatchObject({ status: 7, stdout: "in", stderr: "no\n" });
+      const apart = await session.side.run(["sh", "-c", "kill -9 $$"], { signal: never, apart: true });
+      expect(apart.status).toBe(255);
+      expect((await session.side.run(["echo", "still"], { signal: never })).stdout).toBe("still\n");
     } finally {
       await session.close();
     }
@@ -189,10 +194,11 @@ describe.concurrent("openSession", () => {
     const script = `
       const { openSession } = await import(${built("replicate/ssh/session.js")});
       const { systemClock } = await import(${built("util/clock.js")});
-      await openSession({
+      const { settled } = await openSession({
         ssh: { program: "ssh", config: process.argv[1], options: [] },
         target: "archiver", clock: systemClock, signal: new AbortController().signal, bootTimeoutMs: 25000,
       });
+      await settled;
       console.log("open");`;
     const child = spawn(process.execPath, ["--input-type=module", "-e", script, config], {
       stdio: ["ignore", "pipe", "inherit"],
