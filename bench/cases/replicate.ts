@@ -14,7 +14,8 @@ const LINK_MB_PER_SECOND = 30;
 
 /**
  * What `lazyssh replicate` takes for one snapshot beside `zfs send | ssh -J … zfs recv`, both through the same jump host to a machine
- * that is up: all that is looked at, held and verified is the difference. What is sent cannot be compressed.
+ * that is up: all that is looked at, held and verified is the difference. What is sent cannot be compressed, as the source, which has
+ * `compression=on`, has found.
  * Where there can be no pools, it says what is missing, and there are no figures.
  */
 export async function replicate(world: World): Promise<readonly Figure[]> {
@@ -87,7 +88,7 @@ export async function replicate(world: World): Promise<readonly Figure[]> {
 
 function fill(source: Pools): void {
   source.recreate();
-  source.run("zfs", "create", "-o", "mountpoint=/run/data", "tank/data");
+  source.run("zfs", "create", "-o", "mountpoint=/run/data", "-o", "compression=on", "tank/data");
   const file = openSync(source.path("/run/data/file"), "w");
   const block = Buffer.alloc(1e6);
   for (let n = 0; n < MEGABYTES; n++) writeSync(file, randomFillSync(block));

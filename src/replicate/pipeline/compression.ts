@@ -30,8 +30,8 @@ export interface CompressionQuestion {
   /** Which of {@link TRANSFER_PROGRAMS} the sending side has, and the receiving one. */
   readonly source: readonly string[];
   readonly target: readonly string[];
-  /** As the blocks are on disk: encrypted or compressed, so that nothing is won. */
-  readonly stream: { readonly raw: boolean; readonly compressed: boolean };
+  /** As the blocks are on disk, encrypted or compressed, or such that they cannot be compressed: nothing is won. */
+  readonly stream: { readonly raw: boolean; readonly compressed: boolean; readonly packed: boolean };
 }
 
 /** Undefined: none. Throws `NOT_SUPPORTED` when one that was asked for by name is missing on a side. */
@@ -43,7 +43,7 @@ export function chooseCompression({
 }: CompressionQuestion): Compression | undefined {
   if (want === "none") return undefined;
   if (want === "auto") {
-    if (stream.raw || stream.compressed) return undefined;
+    if (stream.raw || stream.compressed || stream.packed) return undefined;
     return COMPRESSIONS.find(({ name }) => source.includes(name) && target.includes(name));
   }
   const sides = [

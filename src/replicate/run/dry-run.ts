@@ -10,7 +10,7 @@ import { destroyArgv, discardArgv, rollbackArgv } from "../zfs/change.ts";
 import { holdArgv } from "../zfs/holds.ts";
 import { type Ends, lookAtEnd, sidesOf } from "./ends.ts";
 import type { Remembered, RunOptions } from "./options.ts";
-import { programsOf } from "./stages.ts";
+import { isPacked, programsOf, type Route } from "./stages.ts";
 import { estimateOf } from "./steps.ts";
 import { list, type Survey, surveyOf } from "./survey.ts";
 import { refusalWords, shown } from "./words.ts";
@@ -66,10 +66,11 @@ export async function dryRun(options: DryRunOptions): Promise<DryRun> {
     if (status === "empty") lines.push(`${to}: there is no snapshot that the job selects`);
     if (status !== "send") continue;
     lines.push(`${to}:`);
+    const packed = await isPacked({ ends, job }, name, signal);
     for (const step of steps) {
       const size = await estimateFor(step);
       if (size !== undefined) bytes = (bytes ?? 0) + size;
-      lines.push(...commandsOf(ends, options, step, seen).map((line) => `  ${line}`));
+      lines.push(...commandsOf({ ends, job, packed }, step, seen).map((line) => `  ${line}`));
       if (size !== undefined) lines.push(`  # about ${formatBytes(size)}`);
     }
   }
@@ -94,11 +95,11 @@ function sum({ plan }: Survey, bytes: number | undefined, target: string): strin
 
 /** The commands of a step, exact but for the connection, which all of them would share. */
 function commandsOf(
-  { source, target }: Ends,
-  { job }: DryRunOptions,
+  { ends, job, packed }: Pick<Route, "ends" | "packed"> & Pick<DryRunOptions, "job">,
   step: Step,
   seen: Survey,
 ): readonly string[] {
+  const { source, target } = ends;
   const there = (argv: readonly string[]) => shown(target.side.command(argv));
   switch (step.kind) {
     case "discard":
@@ -112,7 +113,7 @@ function commandsOf(
       if (!dataset) return [];
       const base = step.kind === "incremental" && step.base.kind === "snapshot" ? [step.base.name] : [];
       const held = [...base, step.snapshot.name].map((name) => `${step.source}@${name}`);
-      const { sending, receiving } = programsOf({ ends: { source, target }, job, step, dataset });
+      const { sending, receiving } = programsOf({ ends, job, step, dataset, packed });
       const piped = (stages: typeof sending) => stages.map(({ argv }) => shown(argv)).join(" | ");
       // As a shell there would be told to: what is really run sees to all exit statuses as well.
       const over = shown([...target.side.command(["true"]).slice(0, -1), piped(receiving)]);

@@ -13,7 +13,30 @@ export interface Route {
   readonly step: StreamStep;
   /** What is sent. */
   readonly dataset: Pick<Dataset, "kind" | "encrypted">;
+  /** See {@link isPacked}. */
+  readonly packed: boolean;
 }
+
+/**
+ * Whether what the source has is such that it cannot be compressed: its own compression has won next to nothing. Asked only where it matters;
+ * also false where `zfs` does not tell.
+ */
+export async function isPacked(
+  { ends, job }: Pick<Route, "ends" | "job">,
+  dataset: string,
+  signal: AbortSignal,
+): Promise<boolean> {
+  if (job.send.compress !== "auto") return false;
+  const { side, zfs } = ends.source;
+  const { status, stdout } = await side.run(
+    [zfs, "get", "-Hp", "-o", "value", "compression,compressratio", dataset],
+    { signal },
+  );
+  const [compression, ratio = ""] = stdout.split("\n");
+  return status === 0 && compression !== "off" && Number.parseFloat(ratio) < PACKED_RATIO;
+}
+
+const PACKED_RATIO = 1.05;
 
 /** What carries a stream from one side to the other; the meter is after the last stage of the source. */
 export function stagesOf(route: Route): { stages: Stage[]; meterAfter: number } {
@@ -23,14 +46,17 @@ export function stagesOf(route: Route): { stages: Stage[]; meterAfter: number } 
 }
 
 /** The programs that run on each side, in order, as though both were here. */
-export function programsOf({ ends, job, step, dataset }: Route): { sending: Stage[]; receiving: Stage[] } {
+export function programsOf({ ends, job, step, dataset, packed }: Route): {
+  sending: Stage[];
+  receiving: Stage[];
+} {
   const { source, target } = ends;
   const raw = isRaw(job, dataset);
   const compression = chooseCompression({
     want: job.send.compress,
     source: source.programs,
     target: target.programs,
-    stream: { raw, compressed: source.features.compressed && target.features.compressed },
+    stream: { raw, packed, compressed: source.features.compressed && target.features.compressed },
   });
   const features = { source: source.features, target: target.features };
   const send = sendArgv({ zfs: source.zfs, step, raw, ...features });

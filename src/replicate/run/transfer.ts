@@ -8,7 +8,7 @@ import { propertiesRefused } from "../zfs/receive.ts";
 import type { StreamStep } from "../zfs/send.ts";
 import type { Context } from "./context.ts";
 import { where } from "./ends.ts";
-import { type Route, stagesOf } from "./stages.ts";
+import { isPacked, type Route, stagesOf } from "./stages.ts";
 import { cureOfWords, isModified, Trouble } from "./trouble.ts";
 
 export interface Transferred {
@@ -27,7 +27,8 @@ export async function transfer(
 ): Promise<Transferred> {
   const { options, job, ends, signal } = context;
   const { clock, env } = options;
-  const { stages, meterAfter } = stagesOf({ ...route, ends, job });
+  const packed = await isPacked({ ends, job }, route.step.source, signal);
+  const { stages, meterAfter } = stagesOf({ ...route, ends, job, packed });
   const label = route.step.source;
   const progress = options.progress && createProgress({ output: options.progress, clock, label, totalBytes });
   try {

@@ -10,18 +10,19 @@ import { remotePipe } from "../../../src/replicate/pipeline/remote-pipe.ts";
 import type { Side } from "../../../src/replicate/side.ts";
 import { requires } from "../../harness/requires.ts";
 
-const PLAIN = { raw: false, compressed: false };
+const PLAIN = { raw: false, compressed: false, packed: false };
 const BOTH = ["zstd", "lz4", "mbuffer"];
 
 it.each([
   ["auto", BOTH, BOTH, PLAIN, "zstd"],
   ["auto", BOTH, ["lz4"], PLAIN, "lz4"],
   ["auto", ["zstd"], ["lz4"], PLAIN, undefined],
-  ["auto", BOTH, BOTH, { raw: true, compressed: false }, undefined],
-  ["auto", BOTH, BOTH, { raw: false, compressed: true }, undefined],
+  ["auto", BOTH, BOTH, { ...PLAIN, raw: true }, undefined],
+  ["auto", BOTH, BOTH, { ...PLAIN, compressed: true }, undefined],
+  ["auto", BOTH, BOTH, { ...PLAIN, packed: true }, undefined],
   ["none", BOTH, BOTH, PLAIN, undefined],
   ["lz4", BOTH, BOTH, PLAIN, "lz4"],
-  ["zstd", BOTH, BOTH, { raw: true, compressed: true }, "zstd"],
+  ["zstd", BOTH, BOTH, { raw: true, compressed: true, packed: true }, "zstd"],
 ] as const)(
   "compresses, when %s is wanted, with %s here, %s there and a stream %o, by %s",
   (want, source, target, stream, name) => {
