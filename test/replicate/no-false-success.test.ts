@@ -102,6 +102,10 @@ const FAULTS: readonly (readonly [string, Fault])[] = [
   ["what has arrived is read back, and that is killed", { ...readBack, does: KILLED }],
   ["what has arrived is read back in part", { ...readBack, does: 'real "$@" | head -c 100; exit 0' }],
   ["the hold says 1", { ...hold, does: "exit 1" }],
+  [
+    "the hold says 0 and holds nothing",
+    { ...hold, says: /nothing holds tank\/\S+@\S+: look at/, does: "exit 0" },
+  ],
   ["the hold is killed", { ...hold, increment, does: KILLED }],
   ["ssh says 0 and has carried nothing", { ...ssh, says: /zfs recv/, does: "exit 0" }],
   ["ssh is killed in the middle", { ...ssh, increment, says: RECV, does: `${CUT} | real "$@"; ${KILLED}` }],

@@ -54,15 +54,19 @@ export interface Settled {
 /**
  * Once all is verified: the newest common snapshots stay held on the source, so that there is a base for the next run, however long the
  * target is away; where there are bookmarks, each gets one as well. All other holds of the job on these datasets are released.
+ *
+ * @returns Why some are not held, also when `zfs` has said nothing of it.
  */
-export async function settleHolds(context: Context, settled: readonly Settled[]): Promise<void> {
+export async function settleHolds(
+  context: Context,
+  settled: readonly Settled[],
+): Promise<string | undefined> {
   const { ends, job, signal, warn } = context;
   const { side, zfs, features } = ends.source;
   const keep = new Set(
     settled.filter(({ kind }) => kind === "snapshot").map(({ source, name }) => `${source}@${name}`),
   );
-  const unheld = await hold(context, [...keep]);
-  if (unheld !== undefined) warn(unheld);
+  const failed = await hold(context, [...keep]);
   if (features.bookmarks) await settleBookmarks(context, settled);
 
   const ran = await side.run([zfs, "get", "-Hp", "-r", "-o", "name,property,value", "userrefs", job.source], {
@@ -70,10 +74,11 @@ export async function settleHolds(context: Context, settled: readonly Settled[])
   });
   if (ran.status !== 0) throw failureOf(ran, { side, zfs, doing: `looking for holds below ${job.source}` });
   const sources = new Set(settled.map(({ source }) => source));
-  const others = wholeRowsOf(ran.stdout, 3).flatMap(([name = "", , value]) => {
+  const held = wholeRowsOf(ran.stdout, 3).flatMap(([name = "", , value]) => {
     const [dataset = ""] = name.split("@");
-    return (numberOf(value) ?? 0) > 0 && sources.has(dataset) && !keep.has(name) ? [name] : [];
+    return (numberOf(value) ?? 0) > 0 && sources.has(dataset) ? [name] : [];
   });
+  const others = held.filter((name) => !keep.has(name));
   const known = features.holds
     ? await heldBy(side, zfs, { job: job.name, snapshots: others, signal })
     : undefined;
@@ -84,6 +89,9 @@ export async function settleHolds(context: Context, settled: readonly Settled[])
       failureOf(released, { side, zfs, doing: `releasing ${some.join(", ")}`, dataset: job.source }).message,
     );
   }
+  const missing = [...keep].filter((name) => !held.includes(name));
+  if (failed !== undefined || missing.length === 0) return failed;
+  return `zfs hold ended well, but nothing holds ${missing.join(", ")}: look at zfs holds, and run the job again`;
 }
 
 /** One for each dataset, by GUID; those of earlier runs go once the new one is there. */

@@ -36,7 +36,8 @@ export async function work(context: Context, record: RunRecord): Promise<void> {
 
   const results = await replicateAll(context, seen, record);
   if (machine.isThere) {
-    await keepGoing(context, "holds", () => settleHolds(context, settledOf(results)));
+    const unheld = await keepGoing(context, "holds", () => settleHolds(context, settledOf(results)));
+    if (unheld !== undefined) record.errors.push(unheld);
     const remembered = await remember(context, results, record);
     if (remembered && job.scrubEveryMs !== undefined) record.scrub = remembered.scrub;
   }
