@@ -1,4 +1,4 @@
-import { appendFileSync, mkdirSync } from "node:fs";
+import { appendFileSync, mkdirSync, readFileSync } from "node:fs";
 import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -53,43 +53,21 @@ testWithZfs(
       await fillDataset(here, name, { seed: name.length });
     }
     await here.zfs("snapshot", "-r", "rpool/safe@zfs-auto-snap_hourly-2026-11-25-2300");
-    appendFileSync(
-      archive.configFile,
-      `replicate "safe" {
-  source      = "rpool/safe"
-  target      = "archiver"
-  destination = "backup/safe"
-  recursive   = true
-  zfs         = ${JSON.stringify(join(here.binDir, "zfs"))}
-  snapshots {
-    include = ["zfs-auto-snap_*"]
-  }
-  ssh {
-    config = ${JSON.stringify(archive.sshConfig)}
-  }
-  keep {
-    hourly = 24
-    daily  = 7
-  }
-  after = ["zpool", "export", "backup"]
-  report {
-    on_start {
-      url = "${events.url}/start"
-    }
-    on_success {
-      url     = "${events.url}/1/events/zfs-replication"
-      headers = { "X-Team" = "key-1" }
-    }
-    on_failure {
-      url = "${events.url}/failed"
-    }
-  }
-}
-`,
-    );
+    // The server of the scene, and the job of the example, which finds its ways to the pools of the test.
+    const example = readFileSync("examples/backup.hcl", "utf8");
+    const job = example
+      .slice(example.indexOf("\nreplicate "))
+      .replace(
+        "  ssh {\n",
+        `  zfs = ${JSON.stringify(join(here.binDir, "zfs"))}\n$&    config = "${archive.sshConfig}"\n`,
+      )
+      .replace('    user = "root"\n', "")
+      .replaceAll("https://ping.example", events.url);
+    appendFileSync(archive.configFile, job);
     const replicate = (...words: string[]) =>
       runProgram(["replicate", ...words, "--config", archive.configFile, "--state-dir", join(dir, "state")], {
         cwd: dir,
+        env: { EVENTS_KEY: "key-1" },
       });
 
     expect([archive.calls("RunInstances"), archive.volumeState()]).toEqual([0, "available"]);
