@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { type Stoppable, serveUntilSignal } from "../host/index.ts";
 import { createEventStream, createLogger, logEvents } from "../observe/index.ts";
 import { asLazysshError } from "../util/errors.ts";
+import { quoteWhereNeeded } from "../util/shell.ts";
 import { type CliContext, exitCodes } from "./context.ts";
 import type { DevFlags } from "./dev.ts";
 import { type Dev, startDev } from "./dev-start.ts";
@@ -56,11 +57,11 @@ function stoppable(started: Dev): Stoppable & { readonly dev: Dev } {
 }
 
 function welcome({ world, host, config }: Dev): string {
-  const ssh = `ssh -F ${shellWord(join(world.dir, "ssh_config"))}`;
+  const ssh = quoteWhereNeeded(["ssh", "-F", join(world.dir, "ssh_config")]);
   const serve = host
     ? ""
     : "Run the jump host yourself:\n\n" +
-      `  AWS_ACCESS_KEY_ID=dev AWS_SECRET_ACCESS_KEY=dev lazyssh serve -c ${shellWord(world.configFile)}\n\n`;
+      `  AWS_ACCESS_KEY_ID=dev AWS_SECRET_ACCESS_KEY=dev lazyssh serve -c ${quoteWhereNeeded([world.configFile])}\n\n`;
   return (
     `A cloud of its own runs at ${world.endpoint}, and nothing costs anything. Config: ${world.configFile}\n\n` +
     `${serve}Start the machine by connecting to it:\n\n` +
@@ -68,9 +69,4 @@ function welcome({ world, host, config }: Dev): string {
     `\nIts volume is ~/volume there, and outlives it in ${world.volumeFolder}.\n` +
     "Ctrl-C stops everything.\n"
   );
-}
-
-/** As a POSIX shell takes it back unchanged. */
-export function shellWord(text: string): string {
-  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }

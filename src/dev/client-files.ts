@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { quote } from "../util/shell.ts";
 import type { WorldKeys } from "./keys.ts";
 import { writeAtomically } from "./store.ts";
 
@@ -77,8 +78,7 @@ Host lazyssh archiver
 function throughJump(dir: string): string {
   const file = join(dir, "ssh_config");
   if (/^[\w@+=:,./-]+$/.test(file)) return "ProxyJump lazyssh";
-  const quoted = `'${file.replaceAll("'", `'\\''`)}'`;
-  return `ProxyCommand ssh -F ${quoted.replaceAll("%", "%%")} -W [%h]:%p lazyssh`;
+  return `ProxyCommand ssh -F ${quote([file]).replaceAll("%", "%%")} -W [%h]:%p lazyssh`;
 }
 
 /** A path for ssh_config (ssh_config(5), TOKENS): quoted, with percent signs doubled. */

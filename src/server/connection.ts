@@ -4,7 +4,6 @@ import type { Controls } from "../targets/by-hand.ts";
 import type { Targets } from "../targets/lease.ts";
 import type { Clock } from "../util/clock.ts";
 import { type Deadline, deadline } from "../util/deadline.ts";
-import { formatDuration } from "../util/duration.ts";
 import { LazysshError } from "../util/errors.ts";
 import type { Credential } from "./auth/credential.ts";
 import { watchStanding } from "./auth/standing.ts";
@@ -20,6 +19,7 @@ import type { Limits } from "./limits.ts";
 import type { Comer } from "./lobby.ts";
 import { createLogin } from "./login.ts";
 import { createOutlet } from "./outlet.ts";
+import { createPatience } from "./patience.ts";
 import type { Offence } from "./penalties.ts";
 import { objectionTo, sees } from "./permissions.ts";
 import { DISCONNECT, type DisconnectCode, MSG, message, type ProtocolError, Reader } from "./protocol.ts";
@@ -89,10 +89,13 @@ export function serveConnection(options: ConnectionOptions): Connection {
   const wire = createWire(options.hostKeys, {
     write: outlet.write,
     message: receive,
-    exchanging: () => startExchange(),
+    exchanging() {
+      exchanges += 1;
+      patience.exchanging();
+    },
     ready() {
       if (progress < PROGRESS.EXCHANGED) comeFurther(PROGRESS.EXCHANGED);
-      exchange[Symbol.dispose]();
+      patience.exchanged();
       keysSince = clock.now();
       channels?.resume();
     },
@@ -117,7 +120,7 @@ export function serveConnection(options: ConnectionOptions): Connection {
       const { maxMachines, targets, permitOpen } = permissions;
       const reach = { targets, permitOpen };
       tenant = { ...tenant, user: { name, maxMachines, reach, sees: (target) => sees(reach, target) } };
-      grace[Symbol.dispose]();
+      patience.known();
       const full = options.full();
       if (full !== undefined) end(DISCONNECT.TOO_MANY_CONNECTIONS, full);
       else options.onEntered();
@@ -129,25 +132,15 @@ export function serveConnection(options: ConnectionOptions): Connection {
     ask: () => wire.send(message(MSG.GLOBAL_REQUEST, "keepalive@openssh.com", true)),
     dead: (reason) => end(DISCONNECT.CONNECTION_LOST, reason),
   });
-
-  /** Ends the connection when something is not done in time; `passed` of it is over. */
-  function within(ms: number, what: string, passed = 0): Deadline {
-    const reason = `${what} took longer than ${formatDuration(ms)}`;
-    const limit = deadline(clock, ms - passed, () => reason);
-    limit.signal.addEventListener("abort", () => {
+  const patience = createPatience({
+    clock,
+    limits,
+    cameAt,
+    onOver(reason) {
       offence = "dawdled";
       end(DISCONNECT.BY_APPLICATION, reason);
-    });
-    return limit;
-  }
-  const grace = within(limits.loginGraceMs, "the login", clock.now() - cameAt);
-  let exchange = within(limits.keyExchangeMs, "the key exchange");
-
-  function startExchange(): void {
-    exchanges += 1;
-    exchange[Symbol.dispose]();
-    exchange = within(limits.rekeyingMs, "the key exchange");
-  }
+    },
+  });
 
   function enter(): void {
     if (ended !== undefined || !identity || !credential) return;
@@ -213,8 +206,7 @@ export function serveConnection(options: ConnectionOptions): Connection {
   function finish(reason: string): void {
     if (ended !== undefined) return;
     ended = reason;
-    grace[Symbol.dispose]();
-    exchange[Symbol.dispose]();
+    patience.end();
     channels?.abandon(reason);
     reservation.leave(reason);
     closing = deadline(clock, limits.closeMs, () => undefined);

@@ -88,17 +88,10 @@ interface Internal {
   readonly highWaterMark: number;
 }
 
-/** What Node calls its part of a connection. */
-interface Handle {
-  reading: boolean;
-  readStop(): void;
-}
-
 /** Takes the connection from a socket, which is left without. */
 function handleOf(socket: Socket): unknown {
-  const owner = socket as unknown as { _handle: Handle | null };
-  const handle = owner._handle;
-  owner._handle = null;
+  const handle = socket._handle;
+  socket._handle = null;
   // It is begun anew by the next owner.
   if (handle?.reading) handle.readStop();
   if (handle) handle.reading = false;

@@ -23,10 +23,13 @@ export function openFiles(): OpenFiles {
   }
 }
 
+/** As far as it is read here. */
+interface Report {
+  readonly userLimits?: { readonly open_files?: { readonly soft?: number | "unlimited" } };
+}
+
 function reported(): number {
-  const report = process.report?.getReport() as unknown as
-    | { userLimits?: { open_files?: { soft?: number | "unlimited" } } }
-    | undefined;
+  const report: Report | undefined = process.report?.getReport();
   const soft = report?.userLimits?.open_files?.soft;
   return typeof soft === "number" ? soft : UNKNOWN.limit;
 }

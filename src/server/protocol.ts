@@ -63,6 +63,16 @@ export class ProtocolError extends Error {
   }
 }
 
+/**
+ * Whatever was thrown while a packet of the client's was read. ssh2 throws errors of its own, with a text; what it stumbles
+ * over is of no use to a client.
+ */
+export function asProtocolError(error: unknown): ProtocolError {
+  if (error instanceof ProtocolError) return error;
+  const stumbled = !(error instanceof Error) || error instanceof TypeError || error instanceof RangeError;
+  return new ProtocolError(`the client sent a bad packet${stumbled ? "" : ` (${error.message})`}`);
+}
+
 /** Reads the fields of a message (RFC 4251 §5). Each throws {@link ProtocolError} when the message ends too soon. */
 export class Reader {
   readonly #bytes: Buffer;

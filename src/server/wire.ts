@@ -3,9 +3,10 @@ import Protocol from "ssh2/lib/protocol/Protocol.js";
 import { CLIENT_SIGNATURES, isSignatureAlgorithm, offerFor, type SignatureAlgorithm } from "./algorithms.ts";
 import { propose } from "./exchange.ts";
 import { Frames, PAYLOAD_AT } from "./frames.ts";
+import { HeldBack } from "./held-back.ts";
 import type { HostKeys } from "./host-keys.ts";
 import { IdentLine } from "./ident.ts";
-import { DISCONNECT, type DisconnectCode, MSG, message, ProtocolError } from "./protocol.ts";
+import { asProtocolError, DISCONNECT, type DisconnectCode, MSG, message, ProtocolError } from "./protocol.ts";
 
 /** What happens on the wire. A handler that throws {@link ProtocolError} ends the connection with its text. */
 export interface WireHandler {
@@ -54,9 +55,6 @@ export interface Wire {
 /** The version is left out on purpose; it would only help those who look for old ones. */
 export const IDENT = "lazyssh";
 
-/** Held back during a key exchange are answers and window adjustments only; a client that needs more misbehaves. */
-const MOST_HELD = 1024 * 1024;
-
 /** Ends ssh2's loop over the rest of a chunk. */
 const ENOUGH = Number.POSITIVE_INFINITY;
 
@@ -75,12 +73,11 @@ export function createWire(hostKeys: HostKeys, handler: WireHandler): Wire {
   const offer = offerFor([...hostKeys.proofs.keys()]);
   const ident = new IdentLine();
   const frames = new Frames();
+  const held = new HeldBack();
   let identified = false;
   let dead = false;
   let wantsExtInfo = false;
   let ready = false;
-  let held: Buffer[] = [];
-  let heldBytes = 0;
   /** With the keys in use. */
   let sent = 0;
   let received = 0;
@@ -159,10 +156,7 @@ export function createWire(hostKeys: HostKeys, handler: WireHandler): Wire {
     }
     sent = 0;
     received = 0;
-    const waiting = held;
-    held = [];
-    heldBytes = 0;
-    for (const payload of waiting) send(payload);
+    for (const payload of held.take()) send(payload);
     handler.ready();
   }
 
@@ -188,13 +182,8 @@ export function createWire(hostKeys: HostKeys, handler: WireHandler): Wire {
 
   function send(payload: Buffer): void {
     if (dead) return;
-    if (!busy()) {
-      encrypt(payload);
-      return;
-    }
-    heldBytes += payload.length;
-    if (heldBytes > MOST_HELD) fail(new ProtocolError("too many requests during a key exchange"));
-    else held.push(payload);
+    if (!busy()) encrypt(payload);
+    else if (!held.add(payload)) fail(new ProtocolError("too many requests during a key exchange"));
   }
 
   function disconnect(code: DisconnectCode, text: string): void {
@@ -207,7 +196,7 @@ export function createWire(hostKeys: HostKeys, handler: WireHandler): Wire {
   function silence(): void {
     if (dead) return;
     dead = true;
-    held = [];
+    held.take();
     if (!parsing) free();
   }
 
@@ -267,7 +256,7 @@ export function createWire(hostKeys: HostKeys, handler: WireHandler): Wire {
           identify(chunk);
         }
       } catch (error) {
-        fail(error instanceof ProtocolError ? error : new ProtocolError(describe(error)));
+        fail(asProtocolError(error));
       }
       if (dead) return false;
       // ssh2's key exchange keeps what it was given.
@@ -307,10 +296,4 @@ export function createWire(hostKeys: HostKeys, handler: WireHandler): Wire {
     disconnect,
     silence,
   };
-}
-
-/** ssh2 throws errors of its own, with a text; what it stumbles over is of no use to a client. */
-function describe(error: unknown): string {
-  const stumbled = !(error instanceof Error) || error instanceof TypeError || error instanceof RangeError;
-  return stumbled ? "the client sent a bad packet" : `the client sent a bad packet (${error.message})`;
 }

@@ -7,7 +7,7 @@
  * of them, which ssh2 would load all the same.
  */
 import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
+import Module, { createRequire } from "node:module";
 import { join } from "node:path";
 
 /** What the newer headers put into an addon. */
@@ -46,6 +46,6 @@ const NOTHING = { _malloc: () => 0, cwrap: () => undefined };
 
 function leaveOut(path: string): void {
   const { cache } = createRequire(import.meta.url);
-  const module = { id: path, filename: path, loaded: true, exports: async () => NOTHING };
-  cache[path] ??= module as unknown as NodeJS.Module;
+  const exports = async () => NOTHING;
+  cache[path] ??= Object.assign(new Module(path), { filename: path, loaded: true, exports });
 }

@@ -33,7 +33,6 @@ export class Client implements Guest {
 
   /** The connection itself, as Node passes it to another process; undefined when it is closed. */
   get handle(): unknown {
-    const socket = this.socket as unknown as { readonly _handle: unknown } | undefined;
-    return socket?._handle ?? undefined;
+    return this.socket?._handle ?? undefined;
   }
 }

@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { mergeDeadMan } from "../../src/config/dead-man/merge.ts";
 import { startScript, watchScript } from "../../src/config/dead-man/script.ts";
 import { parseMime } from "./mime.ts";
-import { load, places, server } from "./support.ts";
+import { at, ec2, load, places, server } from "./support.ts";
 
 const deadMan = { ms: 1_800_000, ports: [22, 2222] };
 const script = startScript(deadMan);
@@ -116,15 +116,12 @@ describe("user data with a dead man's switch", () => {
 });
 
 describe("dead_man", () => {
-  const at = (line: number, column: number, summary: string) =>
-    `${server.split("\n").length - 1 + line}:${column} ${summary}`;
-  const ec2 = (body: string) =>
-    `${server}target "a" "aws_ec2" {\n  image_id = "ami-1"\n  instance_type = "t4g.nano"\n  key_name = "k"\n${body}}\n`;
+  const text = (body: string) => `${server}${ec2(body)}`;
   const armed = '  dead_man = "30m"\n';
 
   test("watches port 22 and check_port, and is in the user data", () => {
     const { config, diagnostics } = load(
-      ec2(`${armed}  check_port = 2222\n  user_data = "#!/bin/sh\\nls\\n"\n`),
+      text(`${armed}  check_port = 2222\n  user_data = "#!/bin/sh\\nls\\n"\n`),
     );
     expect(diagnostics).toEqual([]);
     expect(config?.targets[0]).toMatchObject({
@@ -173,12 +170,12 @@ describe("dead_man", () => {
     ["with tags that the metadata can have", `${armed}  tags = { "a+b-c=d.e_f:g@h" = "any thing/" }\n`],
     ["without it, with any tag", '  tags = { "cost center" = "1" }\n'],
   ])("%s", (_what, body, ...expected) => {
-    expect(places(load(ec2(body)))).toEqual(expected);
+    expect(places(load(text(body)))).toEqual(expected);
   });
 
   test("says how many bytes it takes, and shows nothing of the user data", () => {
     const secret = "hunter2-".repeat(1_950);
-    const { diagnostics } = load(ec2(`  user_data = "#!/bin/sh\\n${secret}"\n${armed}`));
+    const { diagnostics } = load(text(`  user_data = "#!/bin/sh\\n${secret}"\n${armed}`));
     const detail = diagnostics[0]?.detail ?? "";
     expect(detail).toMatch(
       /^EC2 takes at most 16384 bytes of user data\. With what "dead_man" adds, 1\d{3} bytes, these are 16\d{3}\.$/,

@@ -26,6 +26,16 @@ KEY
 }
 `;
 
+/** What a target of type `aws_ec2` has to say. */
+export const required = '  image_id = "ami-1"\n  instance_type = "t4g.nano"\n  key_name = "k"\n';
+
+/** One that says this besides. */
+export const ec2 = (body: string) => `target "a" "aws_ec2" {\n${required}${body}}\n`;
+
+/** A place in what follows the server block: its first line is 1. */
+export const at = (line: number, column: number, summary: string) =>
+  `${server.split("\n").length - 1 + line}:${column} ${summary}`;
+
 export function load(
   text: string,
   more: { env?: Record<string, string>; vars?: Record<string, string> } = {},

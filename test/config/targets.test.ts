@@ -1,8 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { authorizedKey, hostKey, load, places, server, target } from "./support.ts";
+import { authorizedKey, ec2, hostKey, load, places, required, server, target } from "./support.ts";
 
-const required = '  image_id = "ami-1"\n  instance_type = "t4g.nano"\n  key_name = "k"\n';
-const ec2 = (body: string) => target(`target "a" "aws_ec2" {\n${required}${body}}\n`);
+const machine = (body: string) => target(ec2(body));
 
 const bare = {
   type: "aws_ec2",
@@ -43,66 +42,6 @@ const bare = {
   hourlyPrice: undefined,
 };
 
-describe("server", () => {
-  test("has its defaults and its keys", () => {
-    const { config } = load(server);
-    expect(config?.server).toMatchObject({
-      listen: { host: "localhost", port: 7922 },
-      hostKeys: [{ key: `${hostKey}\n`, certificate: undefined }],
-      users: [{ name: "jump", keys: [{ key: { type: "ssh-ed25519", comment: "dana@laptop" } }] }],
-      stateDir: undefined,
-    });
-    expect(config?.server.users[0]?.keys[0]?.key.blob.toString("base64")).toBe(authorizedKey.split(" ")[1]);
-    expect(config?.file).toBe("config.hcl");
-  });
-
-  test.each([
-    ["localhost:7922", "localhost", 7922],
-    ["[::1]:7922", "::1", 7922],
-    [":7922", "", 7922],
-    [":0", "", 0],
-    ["0.0.0.0:22", "0.0.0.0", 22],
-  ])("listens on %s", (listen, host, port) => {
-    const { config } = load(
-      server.replace("server {", `server {\n  listen = "${listen}"\n  state_dir = "/s"`),
-    );
-    expect(config?.server).toMatchObject({ listen: { host, port }, stateDir: "/s" });
-  });
-
-  test("has a group, a limit and an address for metrics when they are given", () => {
-    const text = '  group = "home_1.a-b"\n  max_machines = 5\n  metrics = "localhost:9922"\n';
-    expect(load(server).config?.server).toMatchObject({
-      group: undefined,
-      maxMachines: undefined,
-      metrics: undefined,
-      workers: 0,
-    });
-    expect(load(server.replace("{\n", `{\n${text}`)).config?.server).toMatchObject({
-      group: "home_1.a-b",
-      maxMachines: 5,
-      metrics: { host: "localhost", port: 9922 },
-    });
-  });
-
-  test("an indented key in a heredoc is a key, CRLF line ends too", () => {
-    const indented = server.replace("<<KEY", "<<-KEY").replace(hostKey, hostKey.replace(/^/gm, "    "));
-    expect(load(indented).config?.server.hostKeys[0]?.key).toBe(`${hostKey}\n`);
-    expect(load(server.replaceAll("\n", "\r\n")).config?.server.hostKeys[0]?.key).toBe(`${hostKey}\n`);
-  });
-
-  test("keys may come from the environment", () => {
-    const text = 'server {\n  host_key = env("HOST")\n  authorized_key = env("USER_KEY")\n}\n';
-    const { config } = load(text, { env: { HOST: hostKey, USER_KEY: authorizedKey } });
-    expect(config?.server.hostKeys[0]?.key).toBe(`${hostKey}\n`);
-  });
-
-  test("without a target it is valid, with a warning", () => {
-    const result = load(server);
-    expect(result.config?.targets).toEqual([]);
-    expect(places(result)).toEqual(["1:1 No target"]);
-  });
-});
-
 describe("forward", () => {
   test("has its host", () => {
     expect(target('target "a" "forward" {\n  to = "example.com"\n}\n')).toEqual({
@@ -117,11 +56,11 @@ describe("forward", () => {
 
 describe("aws_ec2", () => {
   test("with the required arguments has the defaults of all others", () => {
-    expect(ec2("")).toEqual(bare);
+    expect(machine("")).toEqual(bare);
   });
 
   test("with all arguments has all their values", () => {
-    const all = ec2(`
+    const all = machine(`
   subnet_id            = "subnet-1"
   security_group_ids   = ["sg-1", "sg-2"]
   tags                 = { Name = "tape", "project" = "backup", year = 2026 }
@@ -329,7 +268,7 @@ describe("aws_ec2", () => {
 
   test("before_stop has the defaults of all that is not required", () => {
     const keyed = `  before_stop {\n    commands = [["sync"]]\n    private_key = <<KEY\n${hostKey}\nKEY\n  }\n`;
-    expect(ec2(keyed)).toMatchObject({
+    expect(machine(keyed)).toMatchObject({
       beforeStop: {
         commands: [["sync"]],
         user: "root",
@@ -409,79 +348,6 @@ target "a" "aws_ec2" {
     });
     expect(places(load(text, { vars: { zone: "z", zoen: "z" } }))).toEqual([
       "undefined:undefined Value for undeclared variable",
-    ]);
-  });
-});
-
-describe("warnings", () => {
-  const warnings = (text: string) => {
-    const result = load(server + text);
-    expect(result.config).toBeDefined();
-    return result.diagnostics.map(({ severity, summary }) => `${severity}: ${summary}`);
-  };
-  const attach = '  attach_volume {\n    device_name = "/dev/sdf"\n    volume_id = "vol-1"\n  }\n';
-
-  test("linger of machines that are not shared", () => {
-    expect(warnings(`target "a" "aws_ec2" {\n${required}  shared = false\n  linger = "5m"\n}\n`)).toEqual([
-      "warning: Argument without effect",
-    ]);
-  });
-
-  test("a number of machines where there is one", () => {
-    expect(warnings(`target "a" "aws_ec2" {\n${required}  max_machines = 2\n}\n`)).toEqual([
-      "warning: Argument without effect",
-    ]);
-  });
-
-  test("a volume and several subnets", () => {
-    const subnets = '  subnet_id = ["subnet-1", "subnet-2"]\n';
-    expect(warnings(`target "a" "aws_ec2" {\n${required}${subnets}${attach}}\n`)).toEqual([
-      "warning: The machine may start in another zone than its volume",
-    ]);
-  });
-
-  test("a volume and no word about the zone", () => {
-    expect(warnings(`target "a" "aws_ec2" {\n${required}${attach}}\n`)).toEqual([
-      "warning: The machine may start in another zone than its volume",
-    ]);
-  });
-
-  test("a volume whose zone the launch template may know is no reason to warn", () => {
-    const template = '  launch_template { name = "backup" }\n';
-    expect(warnings(`target "a" "aws_ec2" {\n${template}${attach}}\n`)).toEqual([]);
-  });
-
-  test("a public address that is to be used and not to be given, and groups by name", () => {
-    const body = '  address = "public"\n  associate_public_ip_address = false\n';
-    expect(warnings(`target "a" "aws_ec2" {\n${required}${body}}\n`)).toEqual([
-      "warning: The machine may have no address to connect to",
-    ]);
-    expect(
-      warnings(`target "a" "aws_ec2" {\n${required}  security_group_ids = ["sg-1", "web"]\n}\n`),
-    ).toEqual(["warning: Not the id of a security group"]);
-  });
-
-  test("what EC2 would refuse and the older program loaded all the same", () => {
-    const target = (body: string) => `target "a" "aws_ec2" {\n${required}  subnet_id = "s"\n${body}}\n`;
-    const device = (body: string) => `  ebs_block_device {\n    device_name = "x"\n${body}  }\n`;
-    expect(warnings(target(attach.replace("vol-1", "")))).toEqual(["warning: Not the id of a volume"]);
-    expect(warnings(target(device('    volume_type = "io2"\n')))).toEqual(["warning: Missing argument"]);
-    expect(warnings(target(device("") + device("")))).toEqual(["warning: Duplicate device name"]);
-  });
-
-  test("one volume of two targets", () => {
-    const body = `${required}${attach}  subnet_id = "s"\n`;
-    expect(warnings(`target "a" "aws_ec2" {\n${body}}\ntarget "b" "aws_ec2" {\n${body}}\n`)).toEqual([
-      "warning: Volume of two targets",
-    ]);
-  });
-
-  test("what is ignored of authorized keys", () => {
-    const keys = `<<EOT\n# mine\n\n  restrict,from="a b" ${authorizedKey}\n${authorizedKey}\nEOT\n`;
-    const result = load(`${server.replace(`"${authorizedKey}"\n`, keys)}target "a" "forward" { to = "h" }\n`);
-    expect(result.config?.server.users[0]?.keys[0]?.key.comment).toBe("dana@laptop");
-    expect(result.diagnostics.map(({ detail }) => detail)).toEqual([
-      'The options before the key are not applied. Only the first key may log in; the others are ignored. A block user "NAME" { authorized_keys = [ … ] } takes all keys, with their options.',
     ]);
   });
 });

@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { quote } from "../../src/util/shell.ts";
 import { type Relay, type RelayOptions, startRelay } from "./relay.ts";
 import { type Scene, type SceneOptions, startScene } from "./scene.ts";
 import { eventually } from "./world.ts";
@@ -73,7 +74,7 @@ export async function startArchive({
     },
     there,
     async over(...argv) {
-      const words = argv.map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(" ");
+      const words = quote(argv);
       const { code, stdout, stderr } = await scene.ssh(words, { args: [] });
       if (code !== 0) throw new Error(`${words} on archiver: status ${code}: ${stderr}`);
       return stdout.toString();

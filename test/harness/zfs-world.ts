@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { quote } from "../../src/util/shell.ts";
 import { type ClientResult, startClient } from "./scene.ts";
 import { eventually } from "./world.ts";
 import { type Zfs, zfsIn } from "./zfs.ts";
@@ -128,8 +129,8 @@ export async function startZfsWorld(name: string): Promise<ZfsWorld> {
 function writeWrappers(folder: string, wrap: ZfsWorld["wrap"]): string {
   mkdirSync(folder);
   for (const name of ["zfs", "zpool"]) {
-    const words = wrap([systemProgram(name)]).map((word) => `'${word.replaceAll("'", `'\\''`)}'`);
-    writeFileSync(join(folder, name), `#!/bin/sh\nexec ${words.join(" ")} "$@"\n`, { mode: 0o755 });
+    const words = quote(wrap([systemProgram(name)]));
+    writeFileSync(join(folder, name), `#!/bin/sh\nexec ${words} "$@"\n`, { mode: 0o755 });
   }
   return folder;
 }

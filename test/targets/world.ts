@@ -122,3 +122,14 @@ export function world(
     regions,
   };
 }
+
+/** A world with one client that has the machine, and moves bytes as told. */
+export async function served(overrides: Parameters<typeof world>[0] = {}) {
+  const w = world(overrides);
+  const first = w.ask();
+  await w.clock.until(() => first.settled, 20_000);
+  const wire = { bytes: 100, fromMachine: 50 };
+  first.lease?.carries(() => ({ total: wire.bytes, fromMachine: wire.fromMachine }));
+  const reason = () => (first.lease?.signal.reason as { message?: string } | undefined)?.message ?? "";
+  return { ...w, first, wire, reason };
+}

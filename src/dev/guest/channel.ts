@@ -35,15 +35,17 @@ export function sendExit(channel: ServerChannel, end: ProcessEnd): void {
 
 /** Ends an SFTP session as sshd does, with exit status 0: scp takes its absence for a failure. */
 export function endSftp(sftp: SFTPWrapper): void {
-  const { _protocol: protocol, outgoing } = sftp as unknown as { _protocol: unknown; outgoing: unknown };
-  const open = has(outgoing, "state") && outgoing.state === "open";
+  const inside: unknown = sftp;
   if (
-    open &&
-    has(outgoing, "id") &&
-    has(protocol, "exitStatus") &&
-    typeof protocol.exitStatus === "function"
+    has(inside, "outgoing") &&
+    has(inside, "_protocol") &&
+    has(inside.outgoing, "state") &&
+    inside.outgoing.state === "open" &&
+    has(inside.outgoing, "id") &&
+    has(inside._protocol, "exitStatus") &&
+    typeof inside._protocol.exitStatus === "function"
   ) {
-    protocol.exitStatus(outgoing.id, 0);
+    inside._protocol.exitStatus(inside.outgoing.id, 0);
   }
   sftp.end();
 }

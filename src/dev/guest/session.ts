@@ -1,4 +1,5 @@
 import type { PseudoTtyInfo, ServerChannel, Session } from "ssh2";
+import { quote } from "../../util/shell.ts";
 import { environment, interactiveShell } from "./environment.ts";
 import type { GuestConfig } from "./messages.ts";
 import type { ProcessGroups } from "./processes.ts";
@@ -74,9 +75,9 @@ function makeCommand(
     return { file: "/bin/sh", args: text === undefined ? [] : ["-c", text], cwd: home, env };
   }
   if (hasScript()) {
-    const wanted = text ?? `exec ${quoted(shell)} -i`;
+    const wanted = text ?? `exec ${quote([shell])} -i`;
     // `script` starts what $SHELL names; the login shell's own name is put back for what runs inside.
-    const inside = `SHELL=${quoted(shell)}; export SHELL; ${wanted}`;
+    const inside = `SHELL=${quote([shell])}; export SHELL; ${wanted}`;
     return {
       file: SCRIPT,
       args: scriptArgs(inside, terminal),
@@ -86,8 +87,4 @@ function makeCommand(
   }
   const args = text === undefined ? ["-i"] : ["-c", text];
   return { file: "/bin/sh", args, cwd: home, env, discipline: lineDiscipline };
-}
-
-function quoted(text: string): string {
-  return `'${text.replaceAll("'", `'\\''`)}'`;
 }

@@ -1,4 +1,5 @@
 import type { AwsEc2Target } from "../../config/types.ts";
+import { quoteWhereNeeded } from "../../util/shell.ts";
 import type { EndangeredVolume } from "./outlive.ts";
 import { TAG } from "./tags.ts";
 
@@ -13,7 +14,7 @@ export function remedyFor(
   endangered: readonly EndangeredVolume[] = [],
 ): string {
   const aws = (...words: string[]): string =>
-    ["aws", "ec2", ...words, ...optionsFor(target)].map(quote).join(" ");
+    quoteWhereNeeded(["aws", "ec2", ...words, ...optionsFor(target)]);
   // By the tag, for the client token is another one with each alternative.
   if (id === undefined)
     return aws("describe-instances", "--filters", `Name=tag:${TAG.launch},Values=${token}`);
@@ -31,9 +32,4 @@ function optionsFor(target: AwsEc2Target): string[] {
     ...(target.profile === undefined ? [] : ["--profile", target.profile]),
     ...(target.endpoint === undefined ? [] : ["--endpoint-url", target.endpoint]),
   ];
-}
-
-/** A word as a POSIX shell takes it unchanged. */
-function quote(word: string): string {
-  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }

@@ -1,23 +1,39 @@
 import type { CommandTarget } from "../../config/types.ts";
 
 /** What is kept of a target with each machine: it is ended as it was ordered, whatever the config says by then. */
-const KEPT = [
-  "start",
-  "foreground",
-  "stop",
-  "status",
-  "stoppedExitCodes",
-  "to",
-  "addressCommand",
-  "environment",
-  "workingDirectory",
-  "startTimeoutMs",
-  "stopTimeoutMs",
-  "statusTimeoutMs",
-  "bootTimeoutMs",
-] as const;
+export type Commands = Readonly<ReturnType<typeof commandsOf>>;
 
-export type Commands = Pick<CommandTarget, (typeof KEPT)[number]>;
+export function commandsOf({
+  start,
+  foreground,
+  stop,
+  status,
+  stoppedExitCodes,
+  to,
+  addressCommand,
+  environment,
+  workingDirectory,
+  startTimeoutMs,
+  stopTimeoutMs,
+  statusTimeoutMs,
+  bootTimeoutMs,
+}: CommandTarget) {
+  return {
+    start,
+    foreground,
+    stop,
+    status,
+    stoppedExitCodes,
+    to,
+    addressCommand,
+    environment,
+    workingDirectory,
+    startTimeoutMs,
+    stopTimeoutMs,
+    statusTimeoutMs,
+    bootTimeoutMs,
+  };
+}
 
 /** One machine, as it was ordered. Written before anything is done. */
 export interface Order {
@@ -33,10 +49,6 @@ export interface Order {
   /** It ran before, by `status`, and so is not ours to stop. */
   readonly ranBefore: boolean;
   readonly commands: Commands;
-}
-
-export function commandsOf(target: CommandTarget): Commands {
-  return Object.fromEntries(KEPT.map((field) => [field, target[field]])) as unknown as Commands;
 }
 
 /** What a machine is called; tokens end in random digits. */

@@ -1,4 +1,5 @@
 import type { CommandTarget } from "../../config/types.ts";
+import { quoteWhereNeeded } from "../../util/shell.ts";
 import type { ProviderShape } from "../lazy.ts";
 import { idOf } from "./order.ts";
 import { outputOf } from "./place.ts";
@@ -16,14 +17,9 @@ export function commandShape(
     alternatives: [summary],
     remedy(id, token) {
       const { stop } = target;
-      if (stop) return stop.map(quote).join(" ");
+      if (stop) return quoteWhereNeeded(stop);
       const output = outputOf(stateDir, id ?? idOf(token));
       return `kill the processes with LAZYSSH_TOKEN=${token} in their environment, and see ${output}`;
     },
   };
-}
-
-/** A word as a POSIX shell takes it unchanged. */
-function quote(word: string): string {
-  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }

@@ -68,8 +68,8 @@ function isSuccess(exit: Exit | undefined): boolean {
 function said(result: StageResult | undefined): string {
   const lines = (result?.stderr ?? "")
     .split(/[\r\n]+/)
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: they would act on the terminal that it is shown on
-    .map((line) => line.replace(/[\u0000-\u001f\u007f-\u009f]/g, " ").trim())
+    // Control characters would act on the terminal that it is shown on.
+    .map((line) => line.replace(/\p{Cc}/gu, " ").trim())
     .filter((line) => line !== "");
   const words = lines.slice(-STDERR_LINES).join("; ");
   if (words === "") return "";

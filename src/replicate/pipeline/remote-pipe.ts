@@ -1,3 +1,5 @@
+import { quote } from "../../util/shell.ts";
+
 /**
  * Stages joined by a shell, as one command: the shell's own pipes, where there is no lazyssh to stand between them. Its exit
  * status is 0 when every stage's is, else that of the first that failed (one that merely lost its reader counts last), and
@@ -21,9 +23,9 @@ function scriptOf(stages: readonly (readonly string[])[]): string {
   const last = stages.length - 1;
   const parts = stages.map((argv, index) => {
     const output = index === last ? " >&3" : "";
-    return `{ ${argv.map(quoted).join(" ")}${output} 3>&- 4>&-; echo "${index} $?" >&4; }`;
+    return `{ ${quote(argv)}${output} 3>&- 4>&-; echo "${index} $?" >&4; }`;
   });
-  const names = stages.map((argv, index) => `${index}) name=${quoted(argv[0] ?? "")};;`);
+  const names = stages.map((argv, index) => `${index}) name=${quote(argv.slice(0, 1))};;`);
   return [
     "exec 3>&1",
     `set -- $( { ${parts.join(" | ")}; } 4>&1 )`,
@@ -44,9 +46,4 @@ function scriptOf(stages: readonly (readonly string[])[]): string {
     `fi`,
     `exit "$worst"`,
   ].join("\n");
-}
-
-/** One word of a POSIX shell. */
-function quoted(word: string): string {
-  return `'${word.replaceAll("'", `'\\''`)}'`;
 }

@@ -1,5 +1,5 @@
 import type { SshSettings } from "../../config/replicate.ts";
-import { quote } from "./quote.ts";
+import { quote } from "../../util/shell.ts";
 
 /** How one `ssh` is run, beside what the job says. */
 export interface SshExtra {

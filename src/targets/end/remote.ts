@@ -1,5 +1,6 @@
 import type { BeforeStop } from "../../config/index.ts";
 import { LazysshError, messageOf } from "../../util/errors.ts";
+import { quoteWhereNeeded } from "../../util/shell.ts";
 
 export interface RemoteRequest {
   readonly host: string;
@@ -36,7 +37,7 @@ export const remote: Remote = async (request) => {
       client.on("error", (error) => reject(fail(messageOf(error))));
       client.on("close", () => reject(fail("the connection was closed")));
       client.on("ready", () => {
-        client.exec(command.map(shellWord).join(" "), (error, channel) => {
+        client.exec(quoteWhereNeeded(command), (error, channel) => {
           if (error) return reject(fail(messageOf(error)));
           let output = "";
           const hear = (chunk: Buffer) => {
@@ -71,8 +72,3 @@ export const remote: Remote = async (request) => {
     client.destroy();
   }
 };
-
-/** A word as the login shell of the user takes it unchanged. */
-function shellWord(text: string): string {
-  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
-}

@@ -6,46 +6,13 @@ import { onTestFinished } from "vitest";
 import type { CommandTarget } from "../../../src/config/types.ts";
 import { createCommandProvider } from "../../../src/providers/command/provider.ts";
 import type { Provider } from "../../../src/providers/provider.ts";
+import { commandTarget } from "../../harness/target.ts";
 import { eventually } from "../../harness/world.ts";
 
 /** See there. */
 export const MACHINE = fileURLToPath(new URL("../../fixtures/machine.mjs", import.meta.url));
 
-/** A target whose commands are lines of shell in a folder of the test's own. */
-export function commandTarget(patch: Partial<CommandTarget> = {}): CommandTarget {
-  return {
-    type: "command",
-    name: "archiver",
-    checkPort: 22,
-    ports: undefined,
-    portMap: new Map(),
-    ready: "auto",
-    shared: true,
-    lingerMs: 0,
-    bootTimeoutMs: 300_000,
-    maxLifetimeMs: undefined,
-    idleTimeoutMs: undefined,
-    maxMachines: undefined,
-    budgetMsPerDay: undefined,
-    beforeStop: undefined,
-    stopMode: "terminate",
-    hourlyPrice: undefined,
-    start: ["sleep", "60"],
-    foreground: true,
-    stop: undefined,
-    status: undefined,
-    stoppedExitCodes: [3],
-    to: "127.0.0.1",
-    addressCommand: undefined,
-    environment: {},
-    workingDirectory: undefined,
-    startTimeoutMs: 20_000,
-    stopTimeoutMs: 20_000,
-    statusTimeoutMs: 20_000,
-    ...patch,
-  };
-}
-
+/** Commands of a target may be lines of shell. */
 export const sh = (line: string): readonly string[] => ["sh", "-c", line];
 
 /** A folder that is removed after the test; the machines that were booted in it end with it. */

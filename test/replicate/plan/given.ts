@@ -1,7 +1,8 @@
 import type { Dataset, Features, Point } from "../../../src/replicate/model.ts";
 import { type PlanOptions, plan } from "../../../src/replicate/plan/plan.ts";
 import type { Allowed, Plan } from "../../../src/replicate/plan/steps.ts";
-import { allFeatures, nothingAllowed } from "./world.ts";
+import { openZfs } from "../zfs/sides.ts";
+import { nothingAllowed } from "./world.ts";
 
 /** "a=1" is a snapshot called a with the GUID 1; without a GUID, the name is one. They are made in the order of the list. */
 export function points(all: string, from = 100): readonly Point[] {
@@ -55,8 +56,8 @@ export function planned({ source, target, job, send, allowed, features }: Given)
     },
     allowed: { ...nothingAllowed, ...allowed },
     features: {
-      source: { ...allFeatures, ...features?.source },
-      target: { ...allFeatures, ...features?.target },
+      source: { ...openZfs, ...features?.source },
+      target: { ...openZfs, ...features?.target },
     },
     sides: { source: "here", target: "archiver" },
   });

@@ -3,7 +3,8 @@ import { describe, expect, test } from "vitest";
 import { wouldSendNothing } from "../../../src/replicate/plan/nothing-new.ts";
 import { selected } from "../../../src/replicate/plan/points.ts";
 import type { Plan } from "../../../src/replicate/plan/steps.ts";
-import { allFeatures, benign, history, nothingAllowed, World } from "./world.ts";
+import { openZfs } from "../zfs/sides.ts";
+import { benign, history, nothingAllowed, World } from "./world.ts";
 
 const filters = [
   { include: ["*"], exclude: [] },
@@ -38,8 +39,8 @@ function world({ snapshots, intermediates, recursive, exclude, bookmarks, resume
     },
     allowed,
     features: {
-      source: { ...allFeatures, bookmarks, resume: resume === "both" },
-      target: { ...allFeatures, bookmarks, resume: resume !== "none" },
+      source: { ...openZfs, bookmarks, resume: resume === "both" },
+      target: { ...openZfs, bookmarks, resume: resume !== "none" },
     },
   });
 }

@@ -1,21 +1,7 @@
 import fc from "fast-check";
-import type { Features } from "../../../src/replicate/model.ts";
 import { type PlanOptions, plan } from "../../../src/replicate/plan/plan.ts";
 import type { Allowed, Plan } from "../../../src/replicate/plan/steps.ts";
 import { apply, interrupt, type SimDataset, SimPool } from "./simulator.ts";
-
-export const allFeatures: Features = {
-  estimate: true,
-  compressed: true,
-  largeBlocks: true,
-  embedded: true,
-  raw: true,
-  resume: true,
-  receiveProperties: true,
-  bookmarks: true,
-  holds: true,
-  written: true,
-};
 
 export const nothingAllowed: Allowed = { rollback: false, destroyTarget: false };
 

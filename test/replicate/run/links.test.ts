@@ -8,6 +8,13 @@ const TIMEOUT_MS = 60_000;
 describe("a run over a link that fails", () => {
   const world = useRunWorld();
   const usual = () => jobOf({ source: world().source, sshConfig: world().archive.sshConfig }, {});
+  /** What of a job has it go this way, or slowly. */
+  const through = ({ sshConfig }: { sshConfig: string }) => ({ ssh: { ...usual().ssh, config: sshConfig } });
+  const slow = () => ({ send: { ...usual().send, rateLimit: 64 * 1024 } });
+  const hasArrived = async (from: string, to: string) => {
+    const { source, archive } = world();
+    expect(await contents(archive.there, to)).toEqual(await contents(source, from));
+  };
 
   testWithZfs(
     "connects again and goes on when the link is cut in the middle",
@@ -17,11 +24,10 @@ describe("a run over a link that fails", () => {
       await dataset(source, job.source, 1);
       await change(source, job.source, "2", 2, 2 * 1024 * 1024);
       await using relay = await archive.relay();
-      const ssh = { ...usual().ssh, config: relay.sshConfig };
       const said: string[] = [];
       const { outcome } = await run(
         world(),
-        { ...job, ssh },
+        { ...job, ...through(relay) },
         {
           // Within the second stream.
           say: (line) => {
@@ -36,10 +42,11 @@ describe("a run over a link that fails", () => {
         errors: [],
         datasets: [{ status: "ok", snapshots: ["1", "2"] }],
       });
-      expect(await contents(archive.there, job.destination)).toEqual(await contents(source, job.source));
+      await hasArrived(job.source, job.destination);
     },
     TIMEOUT_MS,
   );
+
   testWithZfs(
     "ends what does not move, and lets go of everything when it is told to",
     async () => {
@@ -47,9 +54,9 @@ describe("a run over a link that fails", () => {
       const job = { source: "tank/still", destination: "backup/still" };
       await dataset(source, job.source, 1, 1024 * 1024);
       const abort = new AbortController();
-      const running = run(
+      const { outcome } = await run(
         world(),
-        { ...job, send: { ...usual().send, rateLimit: 64 * 1024 } },
+        { ...job, ...slow() },
         {
           signal: abort.signal,
           say: (line) => {
@@ -57,7 +64,6 @@ describe("a run over a link that fails", () => {
           },
         },
       );
-      const { outcome } = await running;
       expect(outcome).toMatchObject({ status: "failed", datasets: [{ status: "failed", snapshots: [] }] });
       expect(outcome.errors.join()).toContain("interrupted: SIGTERM");
       expect(outcome.seconds).toBeLessThan(20);
@@ -68,14 +74,11 @@ describe("a run over a link that fails", () => {
         ),
       );
 
-      const late = await run(world(), {
-        ...{ ...job, timeoutMs: 1_500 },
-        send: { ...usual().send, rateLimit: 64 * 1024 },
-      });
+      const late = await run(world(), { ...job, ...slow(), timeoutMs: 1_500 });
       expect(late.outcome.status).toBe("failed");
       expect(late.outcome.errors.join()).toContain("longer than 1.5 s (timeout)");
       expect((await run(world(), job)).outcome.status).toBe("ok");
-      expect(await contents(archive.there, job.destination)).toEqual(await contents(source, job.source));
+      await hasArrived(job.source, job.destination);
     },
     TIMEOUT_MS,
   );
@@ -87,11 +90,10 @@ describe("a run over a link that fails", () => {
       const job = { source: "tank/silent", destination: "backup/silent", stallTimeoutMs: 1_000 };
       await dataset(source, job.source, 1, 2 * 1024 * 1024);
       await using relay = await archive.relay({ bytesPerSecond: 4 * 1024 * 1024 });
-      const ssh = { ...usual().ssh, config: relay.sshConfig };
       const said: string[] = [];
       const { outcome } = await run(
         world(),
-        { ...job, ssh },
+        { ...job, ...through(relay) },
         {
           say: (line) => {
             said.push(line);
@@ -103,7 +105,7 @@ describe("a run over a link that fails", () => {
       );
       expect(said.join("\n")).toMatch(/no byte has moved for 1 s.*trying again/);
       expect(outcome).toMatchObject({ status: "ok", errors: [] });
-      expect(await contents(archive.there, job.destination)).toEqual(await contents(source, job.source));
+      await hasArrived(job.source, job.destination);
     },
     TIMEOUT_MS,
   );
@@ -111,7 +113,7 @@ describe("a run over a link that fails", () => {
   testWithZfs(
     "plans anew when a snapshot is pruned between the look and the send",
     async () => {
-      const { source, archive } = world();
+      const { source } = world();
       const job = { source: "tank/pruned", destination: "backup/pruned", recursive: true };
       await dataset(source, job.source, 1);
       await dataset(source, "tank/pruned/child", 3);
@@ -127,9 +129,7 @@ describe("a run over a link that fails", () => {
         ...{ status: "ok", errors: [] },
         datasets: [{ snapshots: ["1"] }, { status: "ok", snapshots: ["3"] }],
       });
-      expect(await contents(archive.there, "backup/pruned/child")).toEqual(
-        await contents(source, "tank/pruned/child"),
-      );
+      await hasArrived("tank/pruned/child", "backup/pruned/child");
     },
     TIMEOUT_MS,
   );

@@ -1,9 +1,13 @@
 import { describe, expect, it } from "vitest";
+import type { Features } from "../../../src/replicate/model.ts";
+import type { Side } from "../../../src/replicate/side.ts";
 import { listArgvs, listDatasets, parseDatasets } from "../../../src/replicate/zfs/list.ts";
 import { recorded } from "./recorded.ts";
 import { fuse, openZfs, stubSide } from "./sides.ts";
 
-const signal = new AbortController().signal;
+/** What is there below `root`. */
+const list = (side: Side, features: Features, root: string, recursive = true) =>
+  listDatasets(side, "zfs", root, { recursive, features, signal: new AbortController().signal });
 
 /** Answers as OpenZFS 2.1 did. */
 const real = (argv: readonly string[]) => {
@@ -18,11 +22,7 @@ const real = (argv: readonly string[]) => {
 describe("listDatasets", () => {
   it("reads datasets, snapshots and bookmarks of OpenZFS with two commands", async () => {
     const { side, asked } = stubSide(real);
-    const found = await listDatasets(side, "zfs", "tank/safe", {
-      recursive: true,
-      features: openZfs,
-      signal,
-    });
+    const found = await list(side, openZfs, "tank/safe");
     expect(asked.length).toBe(2);
     expect(found?.map(({ name, kind, encrypted }) => [name, kind, encrypted])).toEqual([
       ["tank/safe", "filesystem", false],
@@ -54,7 +54,7 @@ describe("listDatasets", () => {
 
   it("reads zfs-fuse's with one command, guids of 64 bits in full", async () => {
     const { side, asked } = stubSide(() => ({ stdout: recorded("zfs-fuse-0.7.0", "points-fuse") }));
-    const found = await listDatasets(side, "zfs", "tank/safe", { recursive: true, features: fuse, signal });
+    const found = await list(side, fuse, "tank/safe");
     expect(asked).toEqual([
       ["zfs", "get", "-Hp", "-r", "-o", "name,property,value", "type,guid,createtxg,creation", "tank/safe"],
     ]);
@@ -72,13 +72,13 @@ describe("listDatasets", () => {
 
   it("leaves out what is below, unless it is asked for", async () => {
     const { side } = stubSide(() => ({ stdout: recorded("zfs-fuse-0.7.0", "points-d1") }));
-    const found = await listDatasets(side, "zfs", "tank/safe", { recursive: false, features: fuse, signal });
+    const found = await list(side, fuse, "tank/safe", false);
     expect(found?.map(({ name, snapshots }) => [name, snapshots.length])).toEqual([["tank/safe", 3]]);
   });
 
   it("reads what an interrupted receive has left", async () => {
     const { side } = stubSide(real);
-    const found = await listDatasets(side, "zfs", "back", { recursive: true, features: openZfs, signal });
+    const found = await list(side, openZfs, "back");
     expect(found?.map(({ name, resumeToken }) => [name, resumeToken?.toName])).toEqual([
       ["back", undefined],
       ["back/resumed", "tank/safe@big"],
@@ -91,21 +91,17 @@ describe("listDatasets", () => {
     "tells of a root that does not exist (%s)",
     async (version) => {
       const { side } = stubSide(() => ({ status: 1, stderr: recorded(version, "none.err") }));
-      const options = { recursive: true, features: fuse, signal };
-      expect(await listDatasets(side, "zfs", "tank/nope", options)).toBeUndefined();
+      expect(await list(side, fuse, "tank/nope")).toBeUndefined();
     },
   );
 
   it("takes no failure for an empty list", async () => {
-    const options = { recursive: true, features: fuse, signal };
     const denied = stubSide(() => ({ status: 1, stderr: recorded("zfs-fuse-0.7.0", "no-access.err") }));
-    await expect(listDatasets(denied.side, "zfs", "tank", options)).rejects.toThrow(
-      "listing tank on archiver failed",
-    );
+    await expect(list(denied.side, fuse, "tank")).rejects.toThrow("listing tank on archiver failed");
     const gone = stubSide(() => ({ status: 255 }));
-    await expect(listDatasets(gone.side, "zfs", "tank", options)).rejects.toMatchObject({ kind: "lost" });
+    await expect(list(gone.side, fuse, "tank")).rejects.toMatchObject({ kind: "lost" });
     const killed = stubSide(() => ({ status: undefined, signal: "SIGKILL" }));
-    await expect(listDatasets(killed.side, "zfs", "tank", options)).rejects.toThrow("SIGKILL");
+    await expect(list(killed.side, fuse, "tank")).rejects.toThrow("SIGKILL");
   });
 
   it("reads ten thousand snapshots in an instant", () => {
@@ -124,33 +120,10 @@ describe("listDatasets", () => {
 describe("listArgvs", () => {
   it("asks only for what the side knows", () => {
     const features = { ...openZfs, raw: false, resume: false };
+    const get = ["zfs", "get", "-Hp", "-d", "1", "-o", "name,property,value"];
     expect(listArgvs("zfs", "a b", { recursive: false, features })).toEqual([
-      [
-        "zfs",
-        "get",
-        "-Hp",
-        "-d",
-        "1",
-        "-o",
-        "name,property,value",
-        "-t",
-        "filesystem,volume",
-        "type,written",
-        "a b",
-      ],
-      [
-        "zfs",
-        "get",
-        "-Hp",
-        "-d",
-        "1",
-        "-o",
-        "name,property,value",
-        "-t",
-        "snapshot,bookmark",
-        "guid,createtxg,creation",
-        "a b",
-      ],
+      [...get, "-t", "filesystem,volume", "type,written", "a b"],
+      [...get, "-t", "snapshot,bookmark", "guid,createtxg,creation", "a b"],
     ]);
   });
 });

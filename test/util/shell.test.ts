@@ -1,8 +1,8 @@
 import { execFileSync } from "node:child_process";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { quote } from "../../../src/replicate/ssh/quote.ts";
-import { requires } from "../../harness/requires.ts";
+import { quote, quoteWhereNeeded } from "../../src/util/shell.ts";
+import { requires } from "../harness/requires.ts";
 
 /** Anything that an argument can hold: no NUL, no half of a surrogate pair. */
 const word = fc.oneof(
@@ -19,19 +19,21 @@ function split(shell: string, lines: readonly string[]): string[] {
   return execFileSync(shell, ["-c", script]).toString().split("\0").slice(0, -1);
 }
 
-const rejoined = (shell: string) => () => {
+const SHELLS = ["sh", "bash", "dash"];
+
+function rejoined(shell: string, join: (argv: readonly string[]) => string): void {
   fc.assert(
     fc.property(commands, (argvs) => {
-      expect(split(shell, argvs.map(quote))).toEqual(argvs.flat());
+      expect(split(shell, argvs.map(join))).toEqual(argvs.flat());
     }),
     { numRuns: 25 },
   );
-};
+}
 
-describe("quote", () => {
-  requires("sh")("is split into the same words by sh", rejoined("sh"));
-  requires("bash")("is split into the same words by bash", rejoined("bash"));
-  requires("dash")("is split into the same words by dash", rejoined("dash"));
+describe("a quoted command", () => {
+  for (const shell of SHELLS) {
+    requires(shell)(`is split into the same words by ${shell}`, () => rejoined(shell, quote));
+  }
 
   it("leaves no word bare, and no backslash inside of quotes", () => {
     expect(quote(["zfs", "recv", "a b", "it's", "c:\\d\\", ""])).toBe(
@@ -41,5 +43,18 @@ describe("quote", () => {
 
   it("refuses what no argument can hold", () => {
     expect(() => quote(["a\0b"])).toThrow("NUL");
+  });
+});
+
+describe("a command that is quoted where it is needed", () => {
+  for (const shell of SHELLS) {
+    requires(shell)(`is split into the same words by ${shell}`, () => rejoined(shell, quoteWhereNeeded));
+  }
+
+  it("leaves bare what no shell sees anything in", () => {
+    const argv = ["aws", "--endpoint-url", "http://[::1]:80/", "--region=eu-1", "a_b@c,d%+", "it's", ""];
+    expect(quoteWhereNeeded(argv)).toBe(
+      "aws --endpoint-url 'http://[::1]:80/' --region=eu-1 a_b@c,d%+ 'it'\\''s' ''",
+    );
   });
 });
