@@ -88,7 +88,9 @@ describe("SIGHUP", () => {
   it("keeps the config there is when the new one is wrong, says why, and takes it when it is mended", async () => {
     const { j, program, config } = await running();
     const text = readFileSync(j.configFile, "utf8");
-    writeFileSync(j.configFile, text.replace('"forward"', '"foward"'));
+    // As a whole, as editors do: the file is watched, and half of it would be rejected for another reason.
+    writeFileSync(`${j.configFile}~`, text.replace('"forward"', '"foward"'));
+    renameSync(`${j.configFile}~`, j.configFile);
     program.kill("SIGHUP");
     const rejected = await program.logged("config.rejected");
     expect(rejected.level).toBe("error");

@@ -2,9 +2,9 @@ import { randomUUID } from "node:crypto";
 import { constants } from "node:os";
 import type { Readable, Writable } from "node:stream";
 import type { Clock } from "../../util/clock.ts";
+import { quote } from "../../util/shell.ts";
 import type { Ran } from "../side.ts";
 import { head, type Kept, tail } from "./kept.ts";
-import { quote } from "./quote.ts";
 
 /** A process whose input is read by a `sh`, here or elsewhere. */
 export interface ShellProcess {
