@@ -163,9 +163,37 @@ describe("files", () => {
       files: [file],
     });
     expect((await loadConfig({ file, env: {} })).config?.jobs).toEqual(jobs);
-    const bad = load(server + forward + block("  directoin = 1"));
-    expect(bad.config).toBeUndefined();
-    expect(bad.diagnostics.map(({ summary }) => summary)).toEqual(["Unsupported argument"]);
+  });
+
+  test("a server does without a job that is wrong, or needs what only its own environment has; whoever runs it does not", () => {
+    const forward = 'target "archiver" "forward" {\n  to = "192.0.2.1"\n}\n';
+    const secret = '  report {\n    on_success {\n      url = env("PING_URL")\n    }\n  }';
+    const text = server + forward + block("", "good") + block("  directoin = 1", "bad") + block(secret);
+    const served = load(text);
+    expect(served.config?.jobs.map(({ name }) => name)).toEqual(["good"]);
+    expect(served.diagnostics.map(({ severity, summary }) => `${severity}: ${summary}`)).toEqual([
+      "warning: Unsupported argument",
+      "warning: Invalid function argument",
+    ]);
+    for (const { detail } of served.diagnostics)
+      expect(detail).toMatch(/The server does without this job\.$/);
+    const run = read(text);
+    expect([run.jobs, run.diagnostics.map(({ severity }) => severity)]).toEqual([
+      undefined,
+      ["error", "error"],
+    ]);
+    // What the server depends on too is an error for both.
+    const shared = `locals {\n  to = env("NOWHERE")\n}\n${server}${forward.replace('"192.0.2.1"', "local.to")}`;
+    expect(load(shared + block("  exclude = [local.to]")).config).toBeUndefined();
+  });
+
+  test("what several of them lack is told of once", () => {
+    const text = `locals {\n  no = [env("NOWHERE")]\n}\n${["a", "b"].map((name) => block("  exclude = local.no", name)).join("")}`;
+    const { jobs, diagnostics } = read(text);
+    expect([jobs, diagnostics.map(({ summary }) => summary)]).toEqual([
+      undefined,
+      ["Invalid function argument"],
+    ]);
   });
 
   test("a job is none when the server beside it is not valid", () => {

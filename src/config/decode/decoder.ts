@@ -13,6 +13,8 @@ export class Decoder {
   readonly #scope: Scope;
   readonly #broken: readonly BrokenItem[];
   readonly #files: ConfigFiles;
+  /** Values that are not known, for reasons that were told where they were first met: in a local, say, or a variable. */
+  #unknown = 0;
 
   constructor(evaluator: Evaluator, scope: Scope, broken: readonly BrokenItem[], files: ConfigFiles) {
     this.#evaluator = evaluator;
@@ -29,9 +31,14 @@ export class Decoder {
     this.#evaluator.findings.warning(this.#scope.source, span, summary, detail);
   }
 
+  /** What the action finds wrong stands in nobody's way: see {@link Findings.tolerating}. */
+  tolerating<T>(words: string, action: () => T): T {
+    return this.#evaluator.findings.tolerating(words, action);
+  }
+
   /** Undefined when anything in the block is wrong. */
   decode<F extends Table>(block: Block, table: F): Section<F> | undefined {
-    const before = this.#evaluator.findings.errorCount;
+    const before = this.#evaluator.findings.errorCount + this.#unknown;
     this.#unsupported(block, table);
     const values: Record<string, unknown> = {};
     const spans: Record<string, Span> = {};
@@ -44,7 +51,8 @@ export class Decoder {
       values[field] = this.#argument(block, row, attribute, table);
       if (attribute) spans[field] = attribute.expression;
     }
-    if (this.#evaluator.findings.errorCount > before || this.#isBroken(block)) return undefined;
+    const after = this.#evaluator.findings.errorCount + this.#unknown;
+    if (after > before || this.#isBroken(block)) return undefined;
     const header = headerOf(block);
     // The loop above has filled in each field from its own row.
     const labels = block.labels.map(({ value }) => value);
@@ -59,7 +67,10 @@ export class Decoder {
   ): unknown {
     if (attribute === undefined) return this.#absent(block, row, table);
     const value = this.#evaluator.evaluate(attribute.expression, this.#scope);
-    if (containsUnknown(value)) return undefined;
+    if (containsUnknown(value)) {
+      this.#unknown += 1;
+      return undefined;
+    }
     if (value.kind === "null") return this.#absent(block, row, table, attribute.expression);
     const result = row.type.convert(row.sensitive ? { ...value, sensitive: true } : value, this.#files);
     if (!result.ok) {
