@@ -4,7 +4,7 @@
 #   lazyssh replicate --config backup.hcl safe          # after each snapshot, as root of the machine that has rpool/safe
 #   lazyssh replicate check --config backup.hcl safe --offline --max-age 2h
 #
-# All of the file is read by both, so that its variables are set for both; a job may as well have a file of its own.
+# "lazyssh replicate" reads all of it, so that the server's variables are set for it, too; a job may as well have a file of its own.
 # The pool is made once, by hand, while somebody is connected: ssh -J jump@localhost:7922 root@archiver, and there
 # zpool create -o ashift=12 -O mountpoint=none backup /dev/disk/by-id/nvme-Amazon_Elastic_Block_Store_vol0123456789abcdef0
 
@@ -62,7 +62,7 @@ replicate "safe" {
     }
     on_success {
       url     = "https://ping.example/1/events/zfs-replication"
-      headers = { "X-Team" = env("EVENTS_KEY", "") }
+      headers = { "X-Team" = env("EVENTS_KEY") }
     }
     on_failure {
       url = "https://ping.example/fail"

@@ -27,6 +27,8 @@ const MOST_FINDINGS = 100;
 export class Findings {
   readonly #all = new Map<string, Finding>();
   #errors = 0;
+  #fatal = 0;
+  #tolerated: string | undefined;
 
   get all(): readonly Finding[] {
     return [...this.#all.values()];
@@ -34,6 +36,21 @@ export class Findings {
 
   get errorCount(): number {
     return this.#errors;
+  }
+
+  /** Whether an error stands in the way of everything: one that is not tolerated. */
+  get isFatal(): boolean {
+    return this.#fatal > 0;
+  }
+
+  /** Errors that are found by the action are told as warnings, with these words behind them. */
+  tolerating<T>(words: string, action: () => T): T {
+    this.#tolerated = words;
+    try {
+      return action();
+    } finally {
+      this.#tolerated = undefined;
+    }
   }
 
   /** True once so much is wrong that reading on helps nobody. */
@@ -49,8 +66,14 @@ export class Findings {
     this.add({ severity: "warning", summary, detail, place: { source, span } });
   }
 
-  add(finding: Finding): void {
-    if (finding.severity === "error") this.#errors += 1;
+  add(found: Finding): void {
+    const isError = found.severity === "error";
+    const isTolerated = isError && this.#tolerated !== undefined;
+    if (isError) this.#errors += 1;
+    if (isError && !isTolerated) this.#fatal += 1;
+    const finding: Finding = isTolerated
+      ? { ...found, severity: "warning", detail: `${found.detail} ${this.#tolerated}` }
+      : found;
     const { place, summary, detail } = finding;
     // What a `for` repeats is found wrong in each round.
     const key = JSON.stringify([place?.source.name, place?.span.start, place?.span.end, summary, detail]);

@@ -51,7 +51,10 @@ export interface JobsResult extends Omit<FileResult, "config"> {
   readonly listen: HostPort | undefined;
 }
 
-/** Reads and checks the file of a server. Never throws: a file that cannot be read is a diagnostic too. */
+/**
+ * Reads and checks the file of a server. Never throws: a file that cannot be read is a diagnostic too. What is wrong with a replicate block is a
+ * warning: it is run by somebody else, who may have other variables and may read other files.
+ */
 export async function loadConfig(options: LoadOptions): Promise<ConfigResult> {
   return load(options, "serve");
 }
@@ -120,8 +123,8 @@ export function parseFile(
   if (!decoded.ok) sources.add(decoded.source);
   const diagnostics = findings.all.map((finding) => sources.diagnostic(finding)).sort(inOrder(file));
   return {
-    config: findings.errorCount === 0 ? read?.config : undefined,
-    jobs: findings.errorCount === 0 ? read?.jobs : undefined,
+    config: findings.isFatal ? undefined : read?.config,
+    jobs: findings.isFatal ? undefined : read?.jobs,
     diagnostics,
     files: [file, ...files.paths],
     sources,

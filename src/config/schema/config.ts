@@ -41,7 +41,7 @@ export const publicWords: ReadonlySet<string> = new Set([
   ...NOT_SERVED,
 ]);
 
-/** What a file is read for: `serve` needs a server block, `any` takes a file that has jobs only as well. */
+/** What a file is read for: `serve` needs a server block, and gets along without jobs; `any` takes a file that has jobs only as well. */
 export type Purpose = "serve" | "any";
 
 export interface DecodedFile {
@@ -53,8 +53,16 @@ export interface DecodedFile {
 /** What is wrong has been told to the decoder. */
 export function decodeFile(file: string, tree: SyntaxTree, purpose: Purpose, decoder: Decoder): DecodedFile {
   reportUnknown(tree.body, decoder);
+  if (!hasJobsOnly(tree)) {
+    // Before the jobs, so that what both depend on is wrong for the server, too.
+    const config = decodeConfig(file, tree, decoder);
+    const jobs =
+      purpose === "serve"
+        ? decoder.tolerating("The server does without this job.", () => decodeJobs(tree.body, decoder))
+        : decodeJobs(tree.body, decoder);
+    return { config: config && { ...config, jobs }, jobs };
+  }
   const jobs = decodeJobs(tree.body, decoder);
-  if (!hasJobsOnly(tree)) return { config: decodeConfig(file, tree, jobs, decoder), jobs };
   if (purpose === "serve") {
     const { start } = tree.body;
     const detail =
@@ -72,9 +80,8 @@ function hasJobsOnly({ body, broken }: SyntaxTree): boolean {
 function decodeConfig(
   file: string,
   { body, broken }: SyntaxTree,
-  jobs: readonly ReplicateJob[],
   decoder: Decoder,
-): Config | undefined {
+): Omit<Config, "jobs"> | undefined {
   const server = decodeServer(
     body,
     broken.some(({ name }) => name === "server"),
@@ -85,7 +92,7 @@ function decodeConfig(
   if (server === undefined || targets === undefined) return undefined;
   if (server.group !== undefined) warnOfMachinesOfOne(body, targets, decoder);
   if (server.maxMachines === undefined) warnOfEndlessFamilies(body, targets, decoder);
-  return { file, server, targets, jobs };
+  return { file, server, targets };
 }
 
 function reportUnknown({ attributes, blocks }: Body, decoder: Decoder): void {
