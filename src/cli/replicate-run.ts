@@ -103,7 +103,7 @@ async function runOne(
   const isGood = outcome.status === "ok";
   await runHooks(isGood ? job.report.onSuccess : job.report.onFailure, {
     ...hooksOf,
-    report: toJson(outcome, env) as { job: string; status: string; exit_code: number },
+    report: toJson(outcome, env),
     event: isGood ? "success" : "failure",
     // What ended the run does not keep anybody from being told of it: only a second signal does.
     signal: new AbortController().signal,
