@@ -5,7 +5,7 @@ import { toJson } from "../replicate/report/json.ts";
 import { toText } from "../replicate/report/text.ts";
 import { dryRun } from "../replicate/run/dry-run.ts";
 import { runJob } from "../replicate/run/run.ts";
-import type { ReplicateState } from "../replicate/state/state.ts";
+import type { KnownState, ReplicateState } from "../replicate/state/state.ts";
 import { stayAlive } from "../util/clock.ts";
 import { messageOf } from "../util/errors.ts";
 import { type CliContext, exitCodes } from "./context.ts";
@@ -15,6 +15,7 @@ import { listenForEnd, type Told } from "./replicate-signals.ts";
 import {
   emptyOutcome,
   isLock,
+  knownStateOf,
   runningOutcome,
   stateOf,
   toRemembered,
@@ -25,23 +26,26 @@ export async function replicate(this: CliContext, flags: ReplicateFlags, ...word
   using _alive = stayAlive();
   using told = listenForEnd(this);
   const jobs = await wantedJobs(this, { words, flags });
-  const state = jobs && (await stateOf(this, flags.stateDir));
-  if (!state) {
-    this.process.exitCode = exitCodes.usage;
-    return;
-  }
-  const all = flags.dryRun
-    ? dryRunAll(this, { jobs, flags, state, told })
-    : runAll(this, { jobs, flags, state, told });
+  const all = jobs ? runWanted(this, { jobs, flags, told }) : exitCodes.usage;
   const code = await Promise.race([all, told.twice]);
   this.process.exitCode = code === "twice" ? exitCodes.failed : code;
 }
 
-interface Runs {
+interface Wanted {
   readonly jobs: readonly ReplicateJob[];
   readonly flags: ReplicateFlags;
-  readonly state: ReplicateState;
   readonly told: Told;
+}
+
+interface Runs extends Wanted {
+  readonly state: ReplicateState;
+}
+
+async function runWanted(context: CliContext, wanted: Wanted): Promise<number> {
+  const { stateDir, dryRun: isDry } = wanted.flags;
+  if (isDry) return dryRunAll(context, { ...wanted, state: knownStateOf(context, stateDir) });
+  const state = await stateOf(context, stateDir);
+  return state ? runAll(context, { ...wanted, state }) : exitCodes.usage;
 }
 
 /** The worse, the further behind: what a person has to see to comes after what passes by itself. */
@@ -111,7 +115,10 @@ async function runOne(
   return outcome;
 }
 
-async function dryRunAll(context: CliContext, { jobs, flags, state, told }: Runs): Promise<number> {
+async function dryRunAll(
+  context: CliContext,
+  { jobs, flags, state, told }: Wanted & { readonly state: KnownState },
+): Promise<number> {
   const { clock, stdout, stderr, env } = context;
   let code: number = exitCodes.ok;
   for (const job of jobs) {

@@ -1,4 +1,4 @@
-import { chmodSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it, test } from "vitest";
 import { type JobFlags, jobOfWays, jobWithFlags } from "../../src/cli/replicate-job.ts";
@@ -219,6 +219,26 @@ describe("lazyssh replicate", () => {
       ...(args.includes("-c") ? [] : ["-c", join(dir, "config.hcl")]),
     ]);
     expect([code, stdout, stderr]).toEqual([2, "", expect.stringContaining(words)]);
+  });
+
+  it("leaves no state where it only looks, and ends with 2 where a run can leave none", async () => {
+    const dir = jobs(["safe"]);
+    const nowhere = ["--state-dir", join(dir, "nowhere")];
+    const file = ["-c", join(dir, "config.hcl")];
+    const look = await runHere(["replicate", "history", ...nowhere]);
+    expect(look).toEqual({ code: 0, stdout: "", stderr: expect.stringContaining("no run is known in") });
+    const offline = ["check", "safe", "--offline", "--max-age", "1h"];
+    expect((await runHere(["replicate", ...offline, ...file, ...nowhere])).code).toBe(1);
+    await runHere(["replicate", "safe", "--dry-run", ...file, ...nowhere]);
+    expect(existsSync(join(dir, "nowhere"))).toBe(false);
+
+    const proc = ["--state-dir", "/proc/none"];
+    expect((await runHere(["replicate", "history", "safe", ...proc])).code).toBe(2);
+    const run = await runHere(["replicate", "safe", ...file, ...proc]);
+    expect(run).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/cannot use the state directory .*--state-dir/),
+    });
   });
 
   it("ends with 2 when the file is not valid, and passes over one that it does not need", async () => {
