@@ -102,16 +102,19 @@ async function runOne(
     progress: stderr,
   });
   const outcome: RunOutcome = { ...ran, warnings: [...warnings, ...ran.warnings] };
-  await state.rememberRun(outcome).catch((error: unknown) => say(`warning: ${messageOf(error)}`));
+  const complain = (error: unknown) => say(`warning: ${messageOf(error)}`);
+  await state.rememberRun(outcome).catch(complain);
   tell(outcome);
   const isGood = outcome.status === "ok";
-  await runHooks(isGood ? job.report.onSuccess : job.report.onFailure, {
+  const { warnings: untold } = await runHooks(isGood ? job.report.onSuccess : job.report.onFailure, {
     ...hooksOf,
     report: toJson(outcome, env),
     event: isGood ? "success" : "failure",
     // What ended the run does not keep anybody from being told of it: only a second signal does.
     signal: new AbortController().signal,
   });
+  if (untold.length > 0)
+    await state.amendRun({ ...outcome, warnings: [...outcome.warnings, ...untold] }).catch(complain);
   return outcome;
 }
 

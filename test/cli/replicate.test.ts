@@ -174,10 +174,10 @@ describe("a target of the same file", () => {
 });
 
 describe("lazyssh replicate", () => {
-  const jobs = (names: readonly string[]) => {
+  const jobs = (names: readonly string[], more = "") => {
     const dir = tempDir();
     const block = (name: string) =>
-      `replicate "${name}" {\n  source = "tank/${name}"\n  target = "host.invalid"\n  destination = "b/${name}"\n}\n`;
+      `replicate "${name}" {\n  source = "tank/${name}"\n  target = "host.invalid"\n  destination = "b/${name}"\n${more}}\n`;
     writeFileSync(join(dir, "config.hcl"), names.map(block).join(""));
     return dir;
   };
@@ -262,5 +262,27 @@ describe("lazyssh replicate", () => {
     for (const { errors } of reports) expect(errors.join()).toContain("/no/such/zfs");
     const past = await run(dir, "history", "safe");
     expect(past).toMatchObject({ code: 0, stdout: expect.stringContaining("failed") });
+  });
+
+  it("remembers of a run that nobody could be told of it", async () => {
+    const dir = jobs(
+      ["safe"],
+      '  report {\n    on_failure {\n      command = ["/no/such/mail"]\n    }\n  }\n',
+    );
+    const file = ["-c", join(dir, "config.hcl"), "--state-dir", join(dir, "state")];
+    const { code, stderr } = await runHere(["replicate", "safe", ...file, "--zfs", "/no/such/zfs"]);
+    expect([code, stderr]).toEqual([
+      1,
+      expect.stringContaining("warning: on_failure of safe: /no/such/mail"),
+    ]);
+    const past = await runHere(["replicate", "history", "safe", "--json", "--state-dir", join(dir, "state")]);
+    expect(
+      past.stdout
+        .trim()
+        .split("\n")
+        .map((line) => JSON.parse(line) as object),
+    ).toMatchObject([
+      { status: "failed", warnings: [expect.stringContaining("on_failure of safe: /no/such/mail failed")] },
+    ]);
   });
 });

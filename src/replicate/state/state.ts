@@ -5,7 +5,7 @@ import { takeSocketLock } from "../../util/socket-lock.ts";
 import { addressable } from "../../util/socket-path.ts";
 import type { RunOutcome } from "../outcome.ts";
 import { checkJobName, inState, makeFolder, namesIn } from "./folder.ts";
-import { appendRun, readRuns } from "./history.ts";
+import { amendRun, appendRun, readRuns } from "./history.ts";
 import { readVerified, type Verified, type VerifiedJob, writeVerified } from "./verified.ts";
 
 /**
@@ -28,6 +28,8 @@ export interface ReplicateState extends KnownState {
   lockJob(job: string): Promise<JobLock | JobHeld>;
   /** On the disk once it has resolved. To be called by who holds the job's lock. */
   rememberRun(outcome: RunOutcome): Promise<void>;
+  /** The same for a run that was remembered already, with more that is known of it. */
+  amendRun(outcome: RunOutcome): Promise<void>;
   /** On the disk once it has resolved. To be called by who holds the job's lock. */
   rememberVerified(job: VerifiedJob, verified: Verified): Promise<void>;
 }
@@ -93,6 +95,7 @@ export async function openReplicateState(
         await makeFolder(folder);
         await appendRun(folder, outcome);
       }),
+    amendRun: (outcome) => inJob(path, outcome.job, (folder) => amendRun(folder, outcome)),
     rememberVerified: (job, verified) =>
       inJob(path, job.name, async (folder) => {
         await makeFolder(folder);

@@ -114,9 +114,9 @@ test("historyTable has a line for each run", () => {
   expect(historyTable([])).toBe("no runs are remembered\n");
   const lines = historyTable([outcome, { ...outcome, job: "s", datasets: [ok], errors: [] }]).split("\n");
   expect(lines[1]).toMatch(
-    /^2023-11-14T22:13:20Z +safe +partial +1\/2 +2\.0 MiB +1m2s +9 s +`after` failed$/,
+    /^2023-11-14T22:13:20Z +safe +partial +1\/2 +2\.0 MiB +1m2s +9 s +1 +`after` failed$/,
   );
-  expect(lines[2]).toMatch(/ s +partial +1\/1 /);
+  expect(lines[2]).toMatch(/ s +partial +1\/1 .* 9 s +1 +warning: old zfs$/);
 });
 
 test.each<[Record<string, number | undefined> | undefined, string, string]>([

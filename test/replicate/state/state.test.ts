@@ -205,6 +205,17 @@ describe("history", () => {
     expect(await state.readHistory("other", 10)).toEqual([]);
   });
 
+  it("has a run anew when more of it is known, and no other", async () => {
+    const { state } = await open();
+    await state.rememberRun(outcome);
+    const next = { ...outcome, startedAt: outcome.startedAt + 1 };
+    await state.rememberRun(next);
+    await state.amendRun({ ...next, warnings: ["nobody was told"] });
+    expect(await state.readHistory("safe", 9)).toEqual([outcome, { ...next, warnings: ["nobody was told"] }]);
+    await state.amendRun({ ...next, startedAt: next.startedAt + 1 });
+    expect(await state.readHistory("safe", 9)).toHaveLength(3);
+  });
+
   it("goes on after a line that a crash has torn", async () => {
     const { state, path } = await open();
     await state.rememberRun(outcome);
