@@ -267,13 +267,18 @@ describe.concurrent("lazyssh replicate, through the jump onto a machine that is 
 
 describe("lazyssh replicate onto a machine that it boots, with the pool on a volume that outlives it,", () => {
   testWithZfs(
-    "goes on after a kill -9 between a receive and its record, and the machine was let go",
+    "goes on after a kill -9 in a stream, and after one between a receive and its record, and no machine stays",
     async () => {
       const { archive, here, there, runOk, start, expectSame, expectProtected, lose } = cli();
       const ways = { source: "tank/crash", target: "backup/crash" };
       for (const name of ["", "/child"]) await dataset(here, `tank/crash${name}`, 2, SMALL);
       await archive.quiet();
       const boots = archive.calls("RunInstances");
+      await using slow = start(ways, "-r", "--compress", "none", "--rate-limit", "8KiB");
+      await eventually("it to send", () => slow.stderr().includes("sending @1"), 60_000);
+      slow.kill("SIGKILL");
+      await archive.quiet();
+
       const waits = zfsThatWaits(join(here.folder, "waits"), "backup/crash/child");
       await using program = start(ways, "-r", "--remote-zfs", waits.path);
       await eventually("what has arrived to be read back", () => existsSync(waits.asked), 60_000);
@@ -282,6 +287,7 @@ describe("lazyssh replicate onto a machine that it boots, with the pool on a vol
       expect(await program.ended).toMatchObject({ signal: "SIGKILL", stdout: "" });
       writeFileSync(waits.goOn, "");
       await archive.quiet();
+      expect(existsSync(join(here.folder, "state/replicate/jobs/tank-crash"))).toBe(false);
 
       const { datasets } = await runOk(ways, "-r");
       expect(datasets).toMatchObject([
@@ -291,7 +297,7 @@ describe("lazyssh replicate onto a machine that it boots, with the pool on a vol
       await archive.quiet();
       // All is known to be there now.
       expect(await runOk(ways, "-r")).toMatchObject({ bytes: 0, boot_seconds: null });
-      expect(archive.calls("RunInstances")).toBe(boots + 2);
+      expect(archive.calls("RunInstances")).toBe(boots + 3);
 
       await using _session = await archive.session();
       for (const name of ["crash", "crash/child"]) {
