@@ -170,16 +170,26 @@ describe.concurrent("lazyssh replicate, through the jump onto a machine that is 
   );
 
   testWithZfs(
-    "goes on when the link is cut, and when an ssh of it is killed, in the middle of a stream",
+    "goes on when the link is cut while it looks and in the middle of a stream, and when an ssh is killed there",
     async () => {
-      const { archive, here, run, start, expectSame } = cli();
+      const { archive, here, start, expectSame } = cli();
       await using relay = await archive.relay();
       const ways = { source: "tank/cut", target: "backup/cut", sshConfig: relay.sshConfig };
       await dataset(here, ways.source, 1, MIB);
+      const waits = zfsThatWaits(join(here.folder, "waits-to-be-cut"));
+      await using cut = start(ways, "--remote-zfs", waits.path);
+      await eventually("it to look", () => existsSync(waits.asked), 60_000);
+      relay.cut();
       relay.cutAfter(MIB / 2);
-      const cut = await run(ways);
-      expect([cut.code, cut.stderr]).toEqual([0, expect.stringMatching(/connection.*trying again/)]);
-      expect(cut.report.datasets).toMatchObject([{ base: null, snapshots: ["1"] }]);
+      writeFileSync(waits.goOn, "");
+      const first = await cut.ended;
+      expect([first.code, first.stderr]).toEqual([
+        0,
+        expect.stringMatching(/(connection.*trying again.*){2}/s),
+      ]);
+      expect((JSON.parse(first.stdout) as RunReport).datasets).toMatchObject([
+        { base: null, snapshots: ["1"] },
+      ]);
 
       await change(here, ways.source, "2", 2, 2 * MIB);
       const { up } = relay.passed;
@@ -338,24 +348,25 @@ describe("lazyssh replicate onto a machine that it boots, with the pool on a vol
   );
 });
 
-/** Of the machine: once it has received a dataset, whoever asks for anything waits. */
-function zfsThatWaits(folder: string, target: string): { path: string; asked: string; goOn: string } {
+/** Of the machine: whoever asks it for anything waits, or only once it has received `after`. */
+function zfsThatWaits(folder: string, after?: string): { path: string; asked: string; goOn: string } {
   mkdirSync(folder);
-  const [received, asked, goOn] = ["received", "asked", "go-on"].map((name) => join(folder, name));
-  const path = join(folder, "zfs");
+  const of = (name: string) => join(folder, name);
+  const names = { path: of("zfs"), begins: of("begins"), asked: of("asked"), goOn: of("go-on") };
   const script = `#!/bin/sh
 case "$*" in
-recv*${target}) zfs "$@" && touch '${received}'; exit ;;
+recv*${after}) zfs "$@" && touch '${names.begins}'; exit ;;
 esac
-if [ -e '${received}' ]; then
-  touch '${asked}'
-  until [ -e '${goOn}' ]; do sleep 0.02; done
+if [ -e '${names.begins}' ]; then
+  touch '${names.asked}'
+  until [ -e '${names.goOn}' ]; do sleep 0.02; done
 fi
 exec zfs "$@"
 `;
-  writeFileSync(path, script, { mode: 0o755 });
-  writeFileSync(join(folder, "zpool"), '#!/bin/sh\nexec zpool "$@"\n', { mode: 0o755 });
-  return { path, asked: asked ?? "", goOn: goOn ?? "" };
+  if (after === undefined) writeFileSync(names.begins, "");
+  writeFileSync(names.path, script, { mode: 0o755 });
+  writeFileSync(of("zpool"), '#!/bin/sh\nexec zpool "$@"\n', { mode: 0o755 });
+  return names;
 }
 
 /** The process that a process has started with such a word in its command line. */
