@@ -2,7 +2,7 @@ import type { ReplicateJob } from "../config/index.ts";
 import { lookForNewest } from "../replicate/look/look.ts";
 import { EXIT_CODES } from "../replicate/outcome.ts";
 import { judge } from "../replicate/report/judge.ts";
-import type { ReplicateState } from "../replicate/state/state.ts";
+import type { KnownState } from "../replicate/state/state.ts";
 import { stayAlive } from "../util/clock.ts";
 import { messageOf } from "../util/errors.ts";
 import { type CliContext, exitCodes } from "./context.ts";
@@ -10,7 +10,7 @@ import type { CheckJobsFlags } from "./replicate.ts";
 import { wantedJobs } from "./replicate-jobs.ts";
 import { worstOf } from "./replicate-run.ts";
 import { listenForEnd } from "./replicate-signals.ts";
-import { stateOf } from "./replicate-state.ts";
+import { knownStateOf } from "./replicate-state.ts";
 
 export async function checkJobs(this: CliContext, flags: CheckJobsFlags, ...words: string[]): Promise<void> {
   using _alive = stayAlive();
@@ -24,8 +24,8 @@ export async function checkJobs(this: CliContext, flags: CheckJobsFlags, ...word
     );
     return;
   }
-  const state = jobs && (await stateOf(this, flags.stateDir));
-  if (!state) return;
+  if (!jobs) return;
+  const state = knownStateOf(this, flags.stateDir);
   const all = checkAll(this, jobs, { flags, state, signal: told.signal });
   const code = await Promise.race([all, told.twice]);
   this.process.exitCode = code === "twice" ? exitCodes.failed : code;
@@ -33,7 +33,7 @@ export async function checkJobs(this: CliContext, flags: CheckJobsFlags, ...word
 
 interface Checking {
   readonly flags: CheckJobsFlags;
-  readonly state: ReplicateState;
+  readonly state: KnownState;
   readonly signal: AbortSignal;
 }
 

@@ -3,13 +3,12 @@ import { historyTable } from "../replicate/report/text.ts";
 import { messageOf } from "../util/errors.ts";
 import { type CliContext, exitCodes } from "./context.ts";
 import type { HistoryFlags } from "./replicate.ts";
-import { stateOf } from "./replicate-state.ts";
+import { knownStateOf } from "./replicate-state.ts";
 
 export async function history(this: CliContext, flags: HistoryFlags, job?: string): Promise<void> {
   const { stdout, stderr } = this;
-  const state = await stateOf(this, flags.stateDir);
+  const state = knownStateOf(this, flags.stateDir);
   this.process.exitCode = exitCodes.usage;
-  if (!state) return;
   try {
     const known = await state.jobs();
     if (job !== undefined && !known.includes(job)) {
@@ -17,6 +16,7 @@ export async function history(this: CliContext, flags: HistoryFlags, job?: strin
       stderr.write(`lazyssh: nothing is known of a job "${job}" in ${state.path}: ${others}\n`);
       return;
     }
+    if (known.length === 0) stderr.write(`lazyssh: no run is known in ${state.path}\n`);
     for (const name of job === undefined ? known : [job]) {
       const runs = await state.readHistory(name, flags.limit);
       if (flags.json) stdout.write(runs.map((run) => `${toJsonLine(run, {})}\n`).join(""));

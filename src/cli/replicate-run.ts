@@ -5,7 +5,7 @@ import { toJson } from "../replicate/report/json.ts";
 import { toText } from "../replicate/report/text.ts";
 import { dryRun } from "../replicate/run/dry-run.ts";
 import { runJob } from "../replicate/run/run.ts";
-import type { ReplicateState } from "../replicate/state/state.ts";
+import type { KnownState, ReplicateState } from "../replicate/state/state.ts";
 import { stayAlive } from "../util/clock.ts";
 import { messageOf } from "../util/errors.ts";
 import { type CliContext, exitCodes } from "./context.ts";
@@ -15,6 +15,7 @@ import { listenForEnd, type Told } from "./replicate-signals.ts";
 import {
   emptyOutcome,
   isLock,
+  knownStateOf,
   runningOutcome,
   stateOf,
   toRemembered,
@@ -25,23 +26,26 @@ export async function replicate(this: CliContext, flags: ReplicateFlags, ...word
   using _alive = stayAlive();
   using told = listenForEnd(this);
   const jobs = await wantedJobs(this, { words, flags });
-  const state = jobs && (await stateOf(this, flags.stateDir));
-  if (!state) {
-    this.process.exitCode = exitCodes.usage;
-    return;
-  }
-  const all = flags.dryRun
-    ? dryRunAll(this, { jobs, flags, state, told })
-    : runAll(this, { jobs, flags, state, told });
+  const all = jobs ? runWanted(this, { jobs, flags, told }) : exitCodes.usage;
   const code = await Promise.race([all, told.twice]);
   this.process.exitCode = code === "twice" ? exitCodes.failed : code;
 }
 
-interface Runs {
+interface Wanted {
   readonly jobs: readonly ReplicateJob[];
   readonly flags: ReplicateFlags;
-  readonly state: ReplicateState;
   readonly told: Told;
+}
+
+interface Runs extends Wanted {
+  readonly state: ReplicateState;
+}
+
+async function runWanted(context: CliContext, wanted: Wanted): Promise<number> {
+  const { stateDir, dryRun: isDry } = wanted.flags;
+  if (isDry) return dryRunAll(context, { ...wanted, state: knownStateOf(context, stateDir) });
+  const state = await stateOf(context, stateDir);
+  return state ? runAll(context, { ...wanted, state }) : exitCodes.usage;
 }
 
 /** The worse, the further behind: what a person has to see to comes after what passes by itself. */
@@ -98,20 +102,26 @@ async function runOne(
     progress: stderr,
   });
   const outcome: RunOutcome = { ...ran, warnings: [...warnings, ...ran.warnings] };
-  await state.rememberRun(outcome).catch((error: unknown) => say(`warning: ${messageOf(error)}`));
+  const complain = (error: unknown) => say(`warning: ${messageOf(error)}`);
+  await state.rememberRun(outcome).catch(complain);
   tell(outcome);
   const isGood = outcome.status === "ok";
-  await runHooks(isGood ? job.report.onSuccess : job.report.onFailure, {
+  const { warnings: untold } = await runHooks(isGood ? job.report.onSuccess : job.report.onFailure, {
     ...hooksOf,
-    report: toJson(outcome, env) as { job: string; status: string; exit_code: number },
+    report: toJson(outcome, env),
     event: isGood ? "success" : "failure",
     // What ended the run does not keep anybody from being told of it: only a second signal does.
     signal: new AbortController().signal,
   });
+  if (untold.length > 0)
+    await state.amendRun({ ...outcome, warnings: [...outcome.warnings, ...untold] }).catch(complain);
   return outcome;
 }
 
-async function dryRunAll(context: CliContext, { jobs, flags, state, told }: Runs): Promise<number> {
+async function dryRunAll(
+  context: CliContext,
+  { jobs, flags, state, told }: Wanted & { readonly state: KnownState },
+): Promise<number> {
   const { clock, stdout, stderr, env } = context;
   let code: number = exitCodes.ok;
   for (const job of jobs) {

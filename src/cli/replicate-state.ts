@@ -6,6 +6,8 @@ import { chooseReplicateDir } from "../replicate/state/choose.ts";
 import {
   type JobHeld,
   type JobLock,
+  type KnownState,
+  knownState,
   openReplicateState,
   type ReplicateState,
 } from "../replicate/state/state.ts";
@@ -25,6 +27,12 @@ export async function stateOf(
     stderr.write(`lazyssh: ${messageOf(error)}\n`);
     return undefined;
   }
+}
+
+/** The same for who only looks: nothing is made, and nothing of it fails before it is read. */
+export function knownStateOf({ env, stderr }: CliContext, flag: string | undefined): KnownState {
+  const warn = (words: string) => stderr.write(`lazyssh: warning: ${words}\n`);
+  return knownState(chooseReplicateDir({ flag }, env), { warn });
 }
 
 export function isLock(taken: JobLock | JobHeld): taken is JobLock {

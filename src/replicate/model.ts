@@ -10,6 +10,9 @@ export interface Point {
   readonly creation: number;
 }
 
+/** As {@link Dataset.written}: there is something, and nobody can tell how much. Of what is told it is none, since that is in blocks. */
+export const SOME_BYTES = 1;
+
 /** A filesystem or a volume of one side, with all of its snapshots. */
 export interface Dataset {
   readonly name: string;

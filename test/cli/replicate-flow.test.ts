@@ -30,7 +30,7 @@ afterAll(async () => {
 /** Of hooks, what they were told is in `told`. */
 function writeConfig(): void {
   const hook = (event: string) =>
-    `    ${event} {\n      command = ["sh", "-c", "echo \\"$LAZYSSH_JOB $LAZYSSH_STATUS\\" >> '${dir}/told'; cat >/dev/null"]\n    }\n`;
+    `    ${event} {\n      command = ["sh", "-c", "echo \\"$LAZYSSH_EVENT $LAZYSSH_JOB $LAZYSSH_STATUS\\" >> '${dir}/told'; cat >/dev/null"]\n    }\n`;
   writeFileSync(
     config,
     `replicate "safe" {
@@ -112,7 +112,7 @@ describe("a job of a file", () => {
         { status: "ok" },
       ]);
       expect((await lazyssh("history")).stdout).toMatch(/^safe\n/);
-      expect(readFileSync(join(dir, "told"), "utf8")).toBe("safe started\nsafe ok\nsafe started\nsafe ok\n");
+      expect(readFileSync(join(dir, "told"), "utf8")).toBe("start safe started\nsuccess safe ok\n".repeat(2));
 
       const over = await lazyssh("restore", "safe");
       expect([over.code, over.stderr]).toEqual([1, expect.stringContaining("nothing is restored over it")]);

@@ -1,4 +1,4 @@
-import { chmodSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it, test } from "vitest";
 import { type JobFlags, jobOfWays, jobWithFlags } from "../../src/cli/replicate-job.ts";
@@ -174,10 +174,10 @@ describe("a target of the same file", () => {
 });
 
 describe("lazyssh replicate", () => {
-  const jobs = (names: readonly string[]) => {
+  const jobs = (names: readonly string[], more = "") => {
     const dir = tempDir();
     const block = (name: string) =>
-      `replicate "${name}" {\n  source = "tank/${name}"\n  target = "host.invalid"\n  destination = "b/${name}"\n}\n`;
+      `replicate "${name}" {\n  source = "tank/${name}"\n  target = "host.invalid"\n  destination = "b/${name}"\n${more}}\n`;
     writeFileSync(join(dir, "config.hcl"), names.map(block).join(""));
     return dir;
   };
@@ -221,6 +221,26 @@ describe("lazyssh replicate", () => {
     expect([code, stdout, stderr]).toEqual([2, "", expect.stringContaining(words)]);
   });
 
+  it("leaves no state where it only looks, and ends with 2 where a run can leave none", async () => {
+    const dir = jobs(["safe"]);
+    const nowhere = ["--state-dir", join(dir, "nowhere")];
+    const file = ["-c", join(dir, "config.hcl")];
+    const look = await runHere(["replicate", "history", ...nowhere]);
+    expect(look).toEqual({ code: 0, stdout: "", stderr: expect.stringContaining("no run is known in") });
+    const offline = ["check", "safe", "--offline", "--max-age", "1h"];
+    expect((await runHere(["replicate", ...offline, ...file, ...nowhere])).code).toBe(1);
+    await runHere(["replicate", "safe", "--dry-run", ...file, ...nowhere]);
+    expect(existsSync(join(dir, "nowhere"))).toBe(false);
+
+    const proc = ["--state-dir", "/proc/none"];
+    expect((await runHere(["replicate", "history", "safe", ...proc])).code).toBe(2);
+    const run = await runHere(["replicate", "safe", ...file, ...proc]);
+    expect(run).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/cannot use the state directory .*--state-dir/),
+    });
+  });
+
   it("ends with 2 when the file is not valid, and passes over one that it does not need", async () => {
     const dir = jobs([]);
     writeFileSync(join(dir, "config.hcl"), "bogus = 1\n");
@@ -242,5 +262,27 @@ describe("lazyssh replicate", () => {
     for (const { errors } of reports) expect(errors.join()).toContain("/no/such/zfs");
     const past = await run(dir, "history", "safe");
     expect(past).toMatchObject({ code: 0, stdout: expect.stringContaining("failed") });
+  });
+
+  it("remembers of a run that nobody could be told of it", async () => {
+    const dir = jobs(
+      ["safe"],
+      '  report {\n    on_failure {\n      command = ["/no/such/mail"]\n    }\n  }\n',
+    );
+    const file = ["-c", join(dir, "config.hcl"), "--state-dir", join(dir, "state")];
+    const { code, stderr } = await runHere(["replicate", "safe", ...file, "--zfs", "/no/such/zfs"]);
+    expect([code, stderr]).toEqual([
+      1,
+      expect.stringContaining("warning: on_failure of safe: /no/such/mail"),
+    ]);
+    const past = await runHere(["replicate", "history", "safe", "--json", "--state-dir", join(dir, "state")]);
+    expect(
+      past.stdout
+        .trim()
+        .split("\n")
+        .map((line) => JSON.parse(line) as object),
+    ).toMatchObject([
+      { status: "failed", warnings: [expect.stringContaining("on_failure of safe: /no/such/mail failed")] },
+    ]);
   });
 });

@@ -1,5 +1,5 @@
 import type { SnapshotFilter } from "../../config/replicate.ts";
-import type { Dataset, Point } from "../model.ts";
+import { type Dataset, type Point, SOME_BYTES } from "../model.ts";
 import { isAtOrBelow, parentOf, selects } from "./names.ts";
 import { newestOf } from "./points.ts";
 import type { Refusal } from "./steps.ts";
@@ -81,8 +81,9 @@ export function diverged(at: Case, common: Point, foreign: readonly Point[]): Re
 export function changed(at: Case, common: Point): Refusal {
   const { target, sides } = at;
   const base = `${target.name}@${common.name}`;
+  const bytes = target.written === SOME_BYTES ? "" : `: ${target.written ?? 0} bytes were written`;
   return {
-    reason: `${target.name} ${on(sides.target)} was changed since its newest snapshot, ${base}: ${target.written ?? 0} bytes were written, so that no increment can be received. Look at what has changed; then go back to ${base}, which loses it (here: --yes-rollback). "zfs set readonly=on ${target.name}" keeps it from happening again.`,
+    reason: `${target.name} ${on(sides.target)} was changed since its newest snapshot, ${base}${bytes}, so that no increment can be received. Look at what has changed; then go back to ${base}, which loses it (here: --yes-rollback). "zfs set readonly=on ${target.name}" keeps it from happening again.`,
     evidence: onTarget(at, common),
     remedies: [
       ...(target.kind === "filesystem" ? [onTargetRun("zfs", "diff", base, target.name)] : []),

@@ -17,7 +17,7 @@ export interface Report {
 export interface HookOptions {
   readonly report: Report;
   readonly event: "start" | "success" | "failure";
-  /** Of commands; `LAZYSSH_JOB`, `LAZYSSH_STATUS` and `LAZYSSH_EXIT_CODE` are added, and systemd's are in it. */
+  /** Of commands; `LAZYSSH_EVENT`, `LAZYSSH_JOB`, `LAZYSSH_STATUS` and `LAZYSSH_EXIT_CODE` are added, and systemd's are in it. */
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;
   /** Ends what is under way; it is then told of as failed. */
@@ -70,7 +70,7 @@ async function tell(hook: Hook, options: HookOptions): Promise<string | undefine
 async function runCommand(
   hook: Extract<Hook, { kind: "command" }>,
   input: string,
-  { report, env, clock, signal }: HookOptions,
+  { report, event, env, clock, signal }: HookOptions,
 ): Promise<string | undefined> {
   const late = new Error("it did not end within 60 s, and was ended");
   using limit = deadline(clock, COMMAND_MS, () => late, signal);
@@ -85,6 +85,7 @@ async function runCommand(
       clock,
       env: {
         ...env,
+        LAZYSSH_EVENT: event,
         LAZYSSH_JOB: report.job,
         LAZYSSH_STATUS: report.status,
         LAZYSSH_EXIT_CODE: report.exit_code === undefined ? "" : String(report.exit_code),

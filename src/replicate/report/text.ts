@@ -33,10 +33,21 @@ export function historyTable(runs: readonly RunOutcome[]): string {
       formatBytes(run.bytes),
       durationOf(run.seconds),
       run.bootSeconds === undefined ? "-" : durationOf(run.bootSeconds),
-      harmless(run.errors[0] ?? run.datasets.find(({ error }) => error !== undefined)?.error ?? ""),
+      String(run.warnings.length),
+      harmless(remarkOf(run)),
     ];
   });
-  const head = ["STARTED", "JOB", "STATUS", "DATASETS", "SENT", "TOOK", "BOOT", "FIRST ERROR"];
+  const head = [
+    "STARTED",
+    "JOB",
+    "STATUS",
+    "DATASETS",
+    "SENT",
+    "TOOK",
+    "BOOT",
+    "WARNINGS",
+    "FIRST ERROR OR WARNING",
+  ];
   const table = [head, ...rows];
   const widths = head.map((_, column) => Math.max(...table.map((row) => row[column]?.length ?? 0)));
   const lines = table.map((row) =>
@@ -46,6 +57,11 @@ export function historyTable(runs: readonly RunOutcome[]): string {
       .trimEnd(),
   );
   return `${lines.join("\n")}\n`;
+}
+
+function remarkOf({ errors, datasets, warnings }: RunOutcome): string {
+  const error = errors[0] ?? datasets.find((dataset) => dataset.error !== undefined)?.error;
+  return error ?? (warnings[0] === undefined ? "" : `warning: ${warnings[0]}`);
 }
 
 function datasetLine(dataset: DatasetOutcome): string {

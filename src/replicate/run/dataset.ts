@@ -75,8 +75,9 @@ class Attempts {
       } catch (error) {
         signal.throwIfAborted();
         if (error instanceof Trouble && error.modified && !this.#modified) {
+          // The plan did not know: with this it goes back, or refuses with the snapshots that show it and the commands.
           this.#modified = true;
-          if (options.allowed.rollback) continue;
+          continue;
         }
         const cure = cureOf(error);
         const pause = PAUSES_MS[attempt];

@@ -5,6 +5,7 @@ import { LazysshError, messageOf } from "../../util/errors.ts";
 import type { RunOutcome } from "../outcome.ts";
 import { localSide } from "../ssh/local.ts";
 import { plainEnv } from "../ssh/run.ts";
+import { lookAgain } from "./again.ts";
 import type { Context } from "./context.ts";
 import { type End, lookAtEnd, sidesOf } from "./ends.ts";
 import { runHook } from "./finish.ts";
@@ -68,28 +69,23 @@ async function conduct(
 
   await machine.connect(signal);
   await before(options, machine, signal);
-  const other = job.direction === "push" ? sides.target : sides.source;
-  const [remote] = await Promise.all([lookAtEnd(other.side, other.zfs, signal), machine.settled()]);
   const warn = (words: string) => {
     say(`warning: ${words}`);
     record.warn(words);
   };
-  const context: Context = {
-    options,
-    job,
-    ends: endsOf(job.direction, local, remote),
-    machine,
-    signal,
-    warn,
-    async reconnect() {
-      if (!(await machine.reconnect(signal))) return;
-      // It may be the same machine as before, for which not everything can be done twice.
-      await before(options, machine, signal).catch((error: unknown) => {
-        signal.throwIfAborted();
-        warn(messageOf(error));
-      });
-    },
+  const reconnect = async () => {
+    if (!(await machine.reconnect(signal))) return;
+    // It may be the same machine as before, for which not everything can be done twice.
+    await before(options, machine, signal).catch((error: unknown) => {
+      signal.throwIfAborted();
+      warn(messageOf(error));
+    });
   };
+  const other = job.direction === "push" ? sides.target : sides.source;
+  const look = () => lookAtEnd(other.side, other.zfs, signal);
+  const [remote] = await Promise.all([lookAgain({ say, signal, reconnect }, look), machine.settled()]);
+  const ends = endsOf(job.direction, local, remote);
+  const context: Context = { options, job, ends, machine, signal, warn, reconnect };
   await work(context, record);
 }
 

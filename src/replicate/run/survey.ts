@@ -1,5 +1,5 @@
 import type { ReplicateJob } from "../../config/replicate.ts";
-import type { Dataset } from "../model.ts";
+import { type Dataset, SOME_BYTES } from "../model.ts";
 import { plan } from "../plan/plan.ts";
 import type { Allowed, DatasetPlan, Plan } from "../plan/steps.ts";
 import { listDatasets } from "../zfs/list.ts";
@@ -60,7 +60,9 @@ export async function surveyOne(
     list(ends.target, target, true, signal),
   ]);
   const touched = modified
-    ? to.map((dataset) => (dataset.name === target ? { ...dataset, written: dataset.written || 1 } : dataset))
+    ? to.map((dataset) =>
+        dataset.name === target ? { ...dataset, written: dataset.written || SOME_BYTES } : dataset,
+      )
     : to;
   return singleOf(surveyOf({ ...options, job, source: from, target: touched }), { source, target });
 }

@@ -69,7 +69,8 @@ function troubleOf({ ends, job, machine }: Context, result: PipelineResult, step
     // The connection that all commands share knows more of it than a command.
     return new Trouble(messageOf(machine.loss ?? lostError(job.target, wire?.stderr ?? "")), "reconnect");
   }
-  if (result.stalled) return new Trouble(failure, "reconnect");
+  // An ssh that somebody has ended says nothing of what is over there.
+  if (result.stalled || (isBlamed && wire.signal !== undefined)) return new Trouble(failure, "reconnect");
   const blamed = result.stages.find(({ name }) => failure.startsWith(`${name} `)) ?? result.stages.at(-1);
   const text = blamed?.stderr ?? "";
   const about =

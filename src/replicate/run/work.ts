@@ -4,6 +4,7 @@ import type { DatasetPlan } from "../plan/steps.ts";
 import { listDatasets } from "../zfs/list.ts";
 import { poolOf } from "../zfs/names.ts";
 import { poolHealth } from "../zfs/pool.ts";
+import { lookAgain } from "./again.ts";
 import type { Context } from "./context.ts";
 import { type DatasetResult, replicateDataset } from "./dataset.ts";
 import { where } from "./ends.ts";
@@ -20,11 +21,10 @@ import { shown } from "./words.ts";
 
 /** All that is done while the machine is there. @throws what ends the run as a whole. */
 export async function work(context: Context, record: RunRecord): Promise<void> {
-  const { options, job, ends, signal, machine } = context;
-  const [seen] = await Promise.all([
-    survey({ ends, job, allowed: options.allowed, signal }),
-    checkHealth(context),
-  ]);
+  const { options, job, ends, signal, machine, reconnect } = context;
+  const [seen] = await lookAgain({ say: options.say, signal, reconnect }, () =>
+    Promise.all([survey({ ends, job, allowed: options.allowed, signal }), checkHealth(context)]),
+  );
   record.expect(seen.plan);
   await checkDestination(context, seen);
   for (const name of seen.plan.vanished) {

@@ -1,6 +1,7 @@
 import { constants } from "node:fs";
-import { access, mkdir, readFile } from "node:fs/promises";
+import { access, readdir, readFile } from "node:fs/promises";
 import { LazysshError, messageOf } from "../../util/errors.ts";
+import { makeFolders } from "../../util/folder.ts";
 
 /**
  * Whether a job can have a folder of this name. The config language asks for more; this is what keeps a name from
@@ -18,14 +19,23 @@ export function checkJobName(job: string): void {
 
 /** Makes the folder, and those above it, closed to all but their user, where it is missing; rejects when nothing can be written there. */
 export async function makeFolder(path: string): Promise<void> {
-  await mkdir(path, { recursive: true, mode: 0o700 });
+  await makeFolders(path, 0o700);
   await access(path, constants.W_OK | constants.X_OK);
 }
 
 /** What the file holds; undefined when there is none. */
 export async function contentOf(path: string): Promise<string | undefined> {
+  return ifThere(() => readFile(path, "utf8"));
+}
+
+/** Names of what is in the folder; none when there is no folder. */
+export async function namesIn(path: string): Promise<string[]> {
+  return (await ifThere(() => readdir(path))) ?? [];
+}
+
+async function ifThere<T>(read: () => Promise<T>): Promise<T | undefined> {
   try {
-    return await readFile(path, "utf8");
+    return await read();
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
     throw error;

@@ -31,6 +31,14 @@ export async function appendRun(folder: string, outcome: RunOutcome): Promise<vo
   }
 }
 
+/** The last run anew, with what has become known of it since. Any other is left as it is, and this one added. */
+export async function amendRun(folder: string, outcome: RunOutcome): Promise<void> {
+  const path = join(folder, FILE);
+  const lines = linesOf((await contentOf(path)) ?? "");
+  if (parse(lines.at(-1) ?? "")?.startedAt === outcome.startedAt) lines.pop();
+  await writeDurably(path, newestOf([...lines, JSON.stringify(outcome)]));
+}
+
 /** The newest last, at most `limit`. Lines that are no runs are passed over: a crash tears one at times. */
 export async function readRuns(folder: string, limit: number): Promise<readonly RunOutcome[]> {
   const lines = linesOf((await contentOf(join(folder, FILE))) ?? "");

@@ -1,9 +1,10 @@
 import { randomUUID } from "node:crypto";
-import { access, mkdir, readFile } from "node:fs/promises";
+import { access, readFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { writeDurably } from "../../util/durable.ts";
 import { LazysshError, messageOf } from "../../util/errors.ts";
+import { makeFolders } from "../../util/folder.ts";
 import { type SocketLock, takeSocketLock } from "../../util/socket-lock.ts";
 
 /** The folder where one server keeps what must survive it. Held by one process at a time. */
@@ -103,7 +104,7 @@ async function servesAnother(path: string, config: string): Promise<boolean> {
 
 async function take(path: string): Promise<SocketLock | undefined> {
   try {
-    await mkdir(path, { recursive: true, mode: 0o700 });
+    await makeFolders(path, 0o700);
     const taking = await takeSocketLock({ folder: path, name: "lock" });
     return taking.kind === "taken" ? taking.lock : undefined;
   } catch (cause) {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { SOME_BYTES } from "../../../src/replicate/model.ts";
 import type { Refusal } from "../../../src/replicate/plan/steps.ts";
 import { dataset, type Given, planned, points } from "./given.ts";
 
@@ -38,6 +39,9 @@ describe("who is refused is told what, on what, why, and what to do", () => {
       "target: zfs rollback pool/tank@a",
       "target: zfs rename pool/tank pool/tank-old",
     ]);
+    const untold = { ...given, target: [dataset("pool/tank", "a", { written: SOME_BYTES })] };
+    expect(refusal(untold).reason).toContain("newest snapshot, pool/tank@a, so that no increment");
+    expect(remedies(untold)).toEqual(remedies(given));
   });
 
   test("of nothing in common, with the newest of both", () => {

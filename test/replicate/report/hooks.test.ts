@@ -145,9 +145,9 @@ describe.concurrent("commands", () => {
   it("get the report as standard input, and what matters as variables", async (test) => {
     const file = join(tempDir(test), "told");
     const script =
-      'cat > "$1"; echo "$LAZYSSH_JOB $LAZYSSH_STATUS $LAZYSSH_EXIT_CODE $SERVICE_RESULT" >> "$1"';
+      'cat > "$1"; echo "$LAZYSSH_EVENT $LAZYSSH_JOB $LAZYSSH_STATUS $LAZYSSH_EXIT_CODE $SERVICE_RESULT" >> "$1"';
     expect(await run([shell(script, file)])).toEqual({ warnings: [] });
-    expect(readFileSync(file, "utf8")).toBe(`${JSON.stringify(report)}\nsafe partial 3 exit-code\n`);
+    expect(readFileSync(file, "utf8")).toBe(`${JSON.stringify(report)}\nfailure safe partial 3 exit-code\n`);
   });
 
   it("that fail are told of in order, without their arguments, and others still run", async (test) => {

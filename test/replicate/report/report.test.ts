@@ -1,6 +1,6 @@
 import { describe, expect, it, test } from "vitest";
 import type { DatasetOutcome, RunOutcome } from "../../../src/replicate/outcome.ts";
-import { toJson, toJsonLine } from "../../../src/replicate/report/json.ts";
+import { type RunReport, toJson, toJsonLine } from "../../../src/replicate/report/json.ts";
 import { judge } from "../../../src/replicate/report/judge.ts";
 import { overallStatus } from "../../../src/replicate/report/status.ts";
 import { historyTable, toText } from "../../../src/replicate/report/text.ts";
@@ -64,7 +64,8 @@ test.each([
 
 describe("toJson", () => {
   it("begins with what is promised, and has null for what is not known", () => {
-    const json = toJson({ ...outcome, bootSeconds: undefined }, {}, "here");
+    const json: RunReport = toJson({ ...outcome, bootSeconds: undefined }, {}, "here");
+    expect([json.exit_code, json.datasets[1]?.error]).toEqual([3, outcome.datasets[1]?.error]);
     expect(Object.keys(json).slice(0, 6)).toEqual([
       "job",
       "status",
@@ -113,9 +114,9 @@ test("historyTable has a line for each run", () => {
   expect(historyTable([])).toBe("no runs are remembered\n");
   const lines = historyTable([outcome, { ...outcome, job: "s", datasets: [ok], errors: [] }]).split("\n");
   expect(lines[1]).toMatch(
-    /^2023-11-14T22:13:20Z +safe +partial +1\/2 +2\.0 MiB +1m2s +9 s +`after` failed$/,
+    /^2023-11-14T22:13:20Z +safe +partial +1\/2 +2\.0 MiB +1m2s +9 s +1 +`after` failed$/,
   );
-  expect(lines[2]).toMatch(/ s +partial +1\/1 /);
+  expect(lines[2]).toMatch(/ s +partial +1\/1 .* 9 s +1 +warning: old zfs$/);
 });
 
 test.each<[Record<string, number | undefined> | undefined, string, string]>([

@@ -1,12 +1,20 @@
 import { fork } from "node:child_process";
 import { once } from "node:events";
-import { appendFileSync, chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { DEFAULT_JOB } from "../../../src/config/replicate.ts";
 import type { DatasetOutcome, RunOutcome } from "../../../src/replicate/outcome.ts";
 import { chooseReplicateDir } from "../../../src/replicate/state/choose.ts";
-import { openReplicateState } from "../../../src/replicate/state/state.ts";
+import { knownState, openReplicateState } from "../../../src/replicate/state/state.ts";
 import type { Verified, VerifiedJob } from "../../../src/replicate/state/verified.ts";
 import { tempDir } from "../../harness/temp.ts";
 
@@ -79,6 +87,16 @@ describe("openReplicateState", () => {
     });
   });
 
+  it.skipIf(!existsSync("/proc/self"))(
+    "says so where no folder can be made, and does not try for ever",
+    async () => {
+      await expect(open("/proc/none/replicate")).rejects.toMatchObject({
+        code: "CONFIG_INVALID",
+        message: expect.stringMatching(/^cannot use the state directory \/proc\/none.*ENOENT.*--state-dir$/),
+      });
+    },
+  );
+
   it.skipIf(process.getuid?.() === 0)("says so when nothing can be written there", async () => {
     const { path } = await open();
     chmodSync(path, 0o500);
@@ -110,6 +128,24 @@ describe("openReplicateState", () => {
     await expect(state.rememberRun({ ...outcome, job: name })).rejects.toMatchObject(failure);
     await expect(state.readVerified({ ...job, name })).rejects.toMatchObject(failure);
     await expect(state.lockJob(name)).rejects.toMatchObject(failure);
+  });
+});
+
+describe("knownState", () => {
+  it("reads what a run has left, and makes nothing", async () => {
+    const { state, path } = await open();
+    const before = knownState(path, { warn: () => undefined });
+    expect(await before.jobs()).toEqual([]);
+    await state.rememberRun(outcome);
+    expect([await before.jobs(), await before.readHistory("safe", 9)]).toEqual([
+      ["safe"],
+      [JSON.parse(JSON.stringify(outcome))],
+    ]);
+    const none = join(tempDir(), "none");
+    const nothing = knownState(none, { warn: () => undefined });
+    expect([await nothing.jobs(), await nothing.readHistory("safe", 9)]).toEqual([[], []]);
+    expect(await nothing.readVerified(job)).toBeUndefined();
+    expect(existsSync(none)).toBe(false);
   });
 });
 
@@ -167,6 +203,17 @@ describe("history", () => {
     expect(await state.readHistory("safe", 10)).toHaveLength(5);
     expect(await state.readHistory("safe", 0)).toEqual([]);
     expect(await state.readHistory("other", 10)).toEqual([]);
+  });
+
+  it("has a run anew when more of it is known, and no other", async () => {
+    const { state } = await open();
+    await state.rememberRun(outcome);
+    const next = { ...outcome, startedAt: outcome.startedAt + 1 };
+    await state.rememberRun(next);
+    await state.amendRun({ ...next, warnings: ["nobody was told"] });
+    expect(await state.readHistory("safe", 9)).toEqual([outcome, { ...next, warnings: ["nobody was told"] }]);
+    await state.amendRun({ ...next, startedAt: next.startedAt + 1 });
+    expect(await state.readHistory("safe", 9)).toHaveLength(3);
   });
 
   it("goes on after a line that a crash has torn", async () => {

@@ -97,6 +97,7 @@ describe("openStateDir", () => {
   it("says so when the folder cannot be made", async () => {
     const file = join(tempDir(), "file");
     writeFileSync(file, "");
+    await expect(openStateDir(chosen("/proc/none/state"), "config.hcl")).rejects.toThrow(/--state-dir/);
     await expect(openStateDir(chosen(join(file, "state")), "config.hcl")).rejects.toThrow(
       /cannot use the state directory .*--state-dir/,
     );
