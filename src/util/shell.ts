@@ -13,7 +13,7 @@ export function quote(argv: readonly string[]): string {
 
 /** The same for lines that people read too: in quotes are only words in which a shell might see more than a word. */
 export function quoteWhereNeeded(argv: readonly string[]): string {
-  return argv.map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : quoteWord(word))).join(" ");
+  return argv.map((word) => (/^[\w@%+=:,./-][\w@%+=:,./#-]*$/.test(word) ? word : quoteWord(word))).join(" ");
 }
 
 function quoteWord(word: string): string {

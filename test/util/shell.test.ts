@@ -52,9 +52,19 @@ describe("a command that is quoted where it is needed", () => {
   }
 
   it("leaves bare what no shell sees anything in", () => {
-    const argv = ["aws", "--endpoint-url", "http://[::1]:80/", "--region=eu-1", "a_b@c,d%+", "it's", ""];
+    const argv = [
+      "aws",
+      "--endpoint-url",
+      "http://[::1]:80/",
+      "--region=eu-1",
+      "a_b@c,d%+",
+      "x#1",
+      "#1",
+      "it's",
+      "",
+    ];
     expect(quoteWhereNeeded(argv)).toBe(
-      "aws --endpoint-url 'http://[::1]:80/' --region=eu-1 a_b@c,d%+ 'it'\\''s' ''",
+      "aws --endpoint-url 'http://[::1]:80/' --region=eu-1 a_b@c,d%+ x#1 '#1' 'it'\\''s' ''",
     );
   });
 });

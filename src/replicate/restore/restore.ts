@@ -2,13 +2,13 @@ import type { ReplicateJob } from "../../config/replicate.ts";
 import type { Clock } from "../../util/clock.ts";
 import { deadline } from "../../util/deadline.ts";
 import { LazysshError, messageOf } from "../../util/errors.ts";
+import { quoteWhereNeeded } from "../../util/shell.ts";
 import type { RunOutcome } from "../outcome.ts";
 import type { ProgressOutput } from "../pipeline/progress.ts";
 import { type End, lookAtEnd, where } from "../run/ends.ts";
 import { runHook } from "../run/finish.ts";
 import { runJob } from "../run/run.ts";
 import { list } from "../run/survey.ts";
-import { shown } from "../run/words.ts";
 import { localSide } from "../ssh/local.ts";
 import { plainEnv } from "../ssh/run.ts";
 import { openSession, type Session } from "../ssh/session.ts";
@@ -146,7 +146,7 @@ async function putAside(
   const aside = `${to}-replaced-${stamp}`;
   const argv = [zfs, "rename", to, aside];
   const ran = await side.run(argv, { signal });
-  if (ran.status !== 0) throw failureOf(ran, { side, zfs, doing: shown(argv), dataset: to });
+  if (ran.status !== 0) throw failureOf(ran, { side, zfs, doing: quoteWhereNeeded(argv), dataset: to });
   say(`${to} is ${aside} now, until what was restored is verified`);
   return aside;
 }
@@ -156,11 +156,11 @@ async function putBack(receiver: End, aside: string, to: string, signal: AbortSi
   const argv = [zfs, "rename", aside, to];
   if ((await list(receiver, to, false, signal)).length > 0) {
     throw new Error(
-      `a part of ${to} was restored, so that what was there is still ${aside}. To have it back, destroy that part and run: ${shown(argv)}`,
+      `a part of ${to} was restored, so that what was there is still ${aside}. To have it back, destroy that part and run: ${quoteWhereNeeded(argv)}`,
     );
   }
   const ran = await side.run(argv, { signal });
-  if (ran.status !== 0) throw failureOf(ran, { side, zfs, doing: shown(argv), dataset: aside });
+  if (ran.status !== 0) throw failureOf(ran, { side, zfs, doing: quoteWhereNeeded(argv), dataset: aside });
 }
 
 /** It was received as a replica, which nobody can write to; that ends when it is verified. It stays unmounted, also at an import. */
@@ -173,6 +173,6 @@ async function makeWritable(
     if (status !== "ok" || snapshots.length === 0) continue;
     const argv = [zfs, "inherit", "readonly", target];
     const ran = await side.run(argv, { signal });
-    if (ran.status !== 0) throw failureOf(ran, { side, zfs, doing: shown(argv), dataset: target });
+    if (ran.status !== 0) throw failureOf(ran, { side, zfs, doing: quoteWhereNeeded(argv), dataset: target });
   }
 }

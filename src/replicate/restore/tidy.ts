@@ -1,8 +1,8 @@
 import type { ReplicateJob } from "../../config/replicate.ts";
+import { quoteWhereNeeded } from "../../util/shell.ts";
 import { selected } from "../plan/points.ts";
 import { type End, where } from "../run/ends.ts";
 import { list } from "../run/survey.ts";
-import { shown } from "../run/words.ts";
 import { destroyArgv } from "../zfs/change.ts";
 import { failureOf } from "../zfs/explain.ts";
 import { isNotHeld, releaseArgv } from "../zfs/holds.ts";
@@ -32,7 +32,7 @@ export async function tidyReplica(
     for (const argv of commands) {
       const ran = await side.run(argv, { signal });
       if (ran.status !== 0 && !isNotHeld(ran.stderr))
-        problems.push(`${failureOf(ran, { side, zfs, doing: shown(argv) }).message}`);
+        problems.push(`${failureOf(ran, { side, zfs, doing: quoteWhereNeeded(argv) }).message}`);
     }
   }
   return problems;
@@ -53,8 +53,8 @@ export async function destroyReplaced(
   const argv = [zfs, "destroy", "-r", dataset];
   const ran = await side.run(argv, { signal });
   if (ran.status === 0) return;
-  const why = failureOf(ran, { side, zfs, doing: shown(argv), dataset }).message;
+  const why = failureOf(ran, { side, zfs, doing: quoteWhereNeeded(argv), dataset }).message;
   throw new Error(
-    `what was replaced is still there, as ${dataset} ${where(side)}: ${why}. It can go: ${shown(argv)}`,
+    `what was replaced is still there, as ${dataset} ${where(side)}: ${why}. It can go: ${quoteWhereNeeded(argv)}`,
   );
 }

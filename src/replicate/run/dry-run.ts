@@ -1,5 +1,6 @@
 import { formatBytes } from "../../util/bytes.ts";
 import { formatDuration } from "../../util/duration.ts";
+import { quoteWhereNeeded } from "../../util/shell.ts";
 import type { Dataset } from "../model.ts";
 import { inScope, mapName } from "../plan/names.ts";
 import type { Step } from "../plan/steps.ts";
@@ -13,7 +14,7 @@ import type { Remembered, RunOptions } from "./options.ts";
 import { isPacked, programsOf, type Route } from "./stages.ts";
 import { estimateOf } from "./steps.ts";
 import { list, type Survey, surveyOf } from "./survey.ts";
-import { refusalWords, shown } from "./words.ts";
+import { refusalWords } from "./words.ts";
 
 export interface DryRun {
   /** What would be done, for people. */
@@ -44,7 +45,7 @@ export async function dryRun(options: DryRunOptions): Promise<DryRun> {
       lines: [
         `${job.source} is on ${job.target}, which is not started for this: what would be sent cannot be told.`,
         `It would be received here as ${job.destination}; the source would be listed by:`,
-        `  ${shown(there.command([job.remoteZfs, "get", "-Hp", "-r", "guid,createtxg,creation", job.source]))}`,
+        `  ${quoteWhereNeeded(there.command([job.remoteZfs, "get", "-Hp", "-r", "guid,createtxg,creation", job.source]))}`,
       ],
       bytes: undefined,
     };
@@ -100,7 +101,7 @@ function commandsOf(
   seen: Survey,
 ): readonly string[] {
   const { source, target } = ends;
-  const there = (argv: readonly string[]) => shown(target.side.command(argv));
+  const there = (argv: readonly string[]) => quoteWhereNeeded(target.side.command(argv));
   switch (step.kind) {
     case "discard":
       return [there(discardArgv(target.zfs, step.target))];
@@ -114,10 +115,10 @@ function commandsOf(
       const base = step.kind === "incremental" && step.base.kind === "snapshot" ? [step.base.name] : [];
       const held = [...base, step.snapshot.name].map((name) => `${step.source}@${name}`);
       const { sending, receiving } = programsOf({ ends, job, step, dataset, packed });
-      const piped = (stages: typeof sending) => stages.map(({ argv }) => shown(argv)).join(" | ");
+      const piped = (stages: typeof sending) => stages.map(({ argv }) => quoteWhereNeeded(argv)).join(" | ");
       // As a shell there would be told to: what is really run sees to all exit statuses as well.
-      const over = shown([...target.side.command(["true"]).slice(0, -1), piped(receiving)]);
-      return [shown(holdArgv(source.zfs, job.name, held)), `${piped(sending)} | ${over}`];
+      const over = quoteWhereNeeded([...target.side.command(["true"]).slice(0, -1), piped(receiving)]);
+      return [quoteWhereNeeded(holdArgv(source.zfs, job.name, held)), `${piped(sending)} | ${over}`];
     }
   }
 }

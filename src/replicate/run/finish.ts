@@ -1,11 +1,11 @@
 import { LazysshError } from "../../util/errors.ts";
+import { quoteWhereNeeded } from "../../util/shell.ts";
 import type { Side } from "../side.ts";
 import { connectionFailed, lostError, SshError } from "../ssh/failure.ts";
 import { failureOf } from "../zfs/explain.ts";
 import { poolOf, zpoolOf } from "../zfs/names.ts";
 import type { Context } from "./context.ts";
 import { where } from "./ends.ts";
-import { shown } from "./words.ts";
 
 /** All that was received is on the disk. An older `zpool` cannot see to it for one pool. */
 export async function syncTarget({ ends, job, signal }: Context): Promise<void> {
@@ -27,7 +27,11 @@ export async function runHook(
   if (ran.status === 0) return;
   if (connectionFailed(ran)) {
     const lost = lostError(side.name, ran.stderr);
-    throw new SshError(lost.kind, `"${which}" of the job (${shown(argv)}): ${lost.message}`, lost.retryable);
+    throw new SshError(
+      lost.kind,
+      `"${which}" of the job (${quoteWhereNeeded(argv)}): ${lost.message}`,
+      lost.retryable,
+    );
   }
   const said = `${ran.stderr}\n${ran.stdout}`
     .split("\n")
@@ -42,6 +46,6 @@ export async function runHook(
       : "all that is reported as received is there, but the machine is let go without it; see to it by hand";
   throw new LazysshError(
     "ZFS_FAILED",
-    `"${which}" of the job (${shown(argv)}) ${ended} ${where(side)}, ${what}: ${said || "it said nothing"}`,
+    `"${which}" of the job (${quoteWhereNeeded(argv)}) ${ended} ${where(side)}, ${what}: ${said || "it said nothing"}`,
   );
 }

@@ -1,15 +1,9 @@
+import { quoteWhereNeeded } from "../../util/shell.ts";
 import type { Refusal } from "../plan/steps.ts";
 import type { Side } from "../side.ts";
 import { where } from "./ends.ts";
 
 type Named = Pick<Side, "name" | "remote">;
-
-/** Words of a command for people to copy: quoted only where a shell needs it. */
-export function shown(argv: readonly string[]): string {
-  return argv
-    .map((word) => (/^[\w@%+=:,./#-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`))
-    .join(" ");
-}
 
 /** A refusal on one line: why, what proves it, and the commands that a person could run. */
 export function refusalWords(
@@ -20,7 +14,7 @@ export function refusalWords(
     evidence.length === 0 ? "" : ` What shows it: ${evidence.slice(0, MOST).join(", ")}${more(evidence)}.`;
   const todo = remedies
     .slice(0, MOST)
-    .map(({ side, argv }) => `${where(sides[side])}: ${shown(argv)}`)
+    .map(({ side, argv }) => `${where(sides[side])}: ${quoteWhereNeeded(argv)}`)
     .join("; ");
   return `${reason}${proof}${todo === "" ? "" : ` Commands that may help: ${todo}${more(remedies)}`}`;
 }

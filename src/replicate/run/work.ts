@@ -1,4 +1,5 @@
 import { messageOf } from "../../util/errors.ts";
+import { quoteWhereNeeded } from "../../util/shell.ts";
 import { parentOf } from "../plan/names.ts";
 import type { DatasetPlan } from "../plan/steps.ts";
 import { listDatasets } from "../zfs/list.ts";
@@ -17,7 +18,6 @@ import { receivedOf, toRemember } from "./remember.ts";
 import { retain } from "./retain.ts";
 import { scrub } from "./scrub.ts";
 import { type Survey, singleOf, survey } from "./survey.ts";
-import { shown } from "./words.ts";
 
 /** All that is done while the machine is there. @throws what ends the run as a whole. */
 export async function work(context: Context, record: RunRecord): Promise<void> {
@@ -63,7 +63,7 @@ async function checkDestination({ ends, job, signal }: Context, { plan, target }
   if (await listDatasets(side, zfs, parent, { recursive: false, features, signal })) return;
   const argv = ["zfs", "create", "-p", "-o", "mountpoint=none", parent];
   throw new Error(
-    `${job.source} cannot be received as ${job.destination}: ${parent} does not exist ${where(side)}. Make it there: ${shown(argv)}`,
+    `${job.source} cannot be received as ${job.destination}: ${parent} does not exist ${where(side)}. Make it there: ${quoteWhereNeeded(argv)}`,
   );
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { cureOf, cureOfWords, isModified, Trouble } from "../../../src/replicate/run/trouble.ts";
-import { refusalWords, shown } from "../../../src/replicate/run/words.ts";
+import { refusalWords } from "../../../src/replicate/run/words.ts";
 import { lostError, sshError } from "../../../src/replicate/ssh/failure.ts";
 
 describe("what may help", () => {
@@ -32,12 +32,6 @@ describe("what may help", () => {
 });
 
 describe("words for people", () => {
-  it("can be copied into a shell", () => {
-    expect(shown(["zfs", "rollback", "-r", "backup/a b@it's 12:30"])).toBe(
-      `zfs rollback -r 'backup/a b@it'\\''s 12:30'`,
-    );
-  });
-
   it("say of a refusal what shows it, and what may help where", () => {
     const sides = { source: { name: "here", remote: false }, target: { name: "archiver", remote: true } };
     const refusal = {
