@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { diagnosticsToJson, renderDiagnostics } from "../../src/config/index.ts";
 import { mutated } from "./documents.ts";
+import { block, told } from "./jobs.ts";
 import { authorizedKey, hostKey, load, server } from "./support.ts";
 
 const SECRET = "hunter2-hunter3";
@@ -102,4 +103,15 @@ test("the name of a file or a variable that holds a secret is none", () => {
     'server {\n  host_key = file("/nowhere/key")\n  authorized_key = "x"\n}\n',
   );
   expect(renderDiagnostics(diagnostics, sources)).toContain('2:   host_key = file("/nowhere/key")\n');
+});
+
+test("the name of a variable is told beside a secret, too, unless it may be one that was put in the wrong place", () => {
+  const hook = (name: string) =>
+    block(
+      `  report {\n    on_start {\n      url = "http://h/x"\n      headers = { "X-Team" = env("${name}") }\n    }\n  }`,
+    );
+  const output = told(hook("EVENTS_KEY"));
+  expect(output).toContain("The environment variable EVENTS_KEY is not set. Set it, or give env a default.");
+  for (const secret of ["hunter2-hunter3", "AKIAIOSFODNN7EXAMPLE"])
+    expect(told(hook(secret))).not.toContain(secret);
 });

@@ -58,6 +58,8 @@ class CallProblem extends Error {
   }
 }
 
+/** What cannot be a secret that somebody took for a name: `EVENTS_KEY`. */
+const VARIABLE_NAME = /^[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+$/;
 const LARGEST_FILE = 16 * 1024 * 1024;
 const sensitiveIn = (values: readonly Value[]) => values.some(containsSensitive);
 
@@ -70,10 +72,13 @@ export const functions: Readonly<Record<string, FunctionSpec>> = {
     apply: ({ values, text, world }) => {
       const value = world.env[text(0)] ?? (values.length > 1 ? text(1) : undefined);
       if (value !== undefined) return string(value, true);
-      const name = values[0]?.sensitive ? "of this name" : `"${text(0)}"`;
+      // Without quotes, which would be taken out where secrets are.
+      const hidden = VARIABLE_NAME.test(text(0)) ? text(0) : "of this name";
       throw new CallProblem(
         0,
-        `The environment variable ${name} is not set. Set it, or give a default: env("NAME", "").`,
+        values[0]?.sensitive
+          ? `The environment variable ${hidden} is not set. Set it, or give env a default.`
+          : `The environment variable "${text(0)}" is not set. Set it, or give a default: env("NAME", "").`,
       );
     },
   },

@@ -76,7 +76,8 @@ export function closed(
 }
 
 function notStarted(program: string, cause: Error & { readonly code?: string }): LazysshError {
-  const why = cause.code === "ENOENT" ? "there is no such program on the PATH" : messageOf(cause);
+  const absent = program.includes("/") ? "there is no such file" : "there is no such program on the PATH";
+  const why = cause.code === "ENOENT" ? absent : messageOf(cause);
   return new LazysshError("NOT_SUPPORTED", `cannot start ${program}: ${why}`, { cause });
 }
 

@@ -72,7 +72,11 @@ const KNOWN: readonly Known[] = [
     remedy: () => "load its key (zfs load-key), or send it raw (send { raw = true })",
   },
   {
-    pattern: /no such pool|failed to initialize|not loaded|\/dev\/zfs/i,
+    pattern: /failed to initialize|modules? .*not loaded|daemon is running/i,
+    remedy: () => "ZFS does not run there: load its module (modprobe zfs), or start its daemon",
+  },
+  {
+    pattern: /no such pool/i,
     remedy: ({ dataset }) =>
       `import it before (in the boot of the machine, or as the job's "before"): zpool import -N ${dataset === undefined ? "POOL" : poolOf(dataset)}`,
   },

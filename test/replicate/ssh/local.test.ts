@@ -46,7 +46,10 @@ describe.concurrent("localSide", () => {
 
   it("says which program there is none of", async () => {
     await expect(here.run(["/nowhere/zfs", "list"], { signal: never })).rejects.toThrow(
-      "cannot start /nowhere/zfs: there is no such program",
+      "cannot start /nowhere/zfs: there is no such file",
+    );
+    await expect(here.run(["no-such-zfs", "list"], { signal: never })).rejects.toThrow(
+      "cannot start no-such-zfs: there is no such program on the PATH",
     );
   });
 

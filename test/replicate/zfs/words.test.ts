@@ -48,6 +48,13 @@ describe.each(VERSIONS)("what %s says is explained", (version) => {
 
 describe("explain", () => {
   it.each([
+    "connect: No such file or directory\nPlease make sure that the zfs-fuse daemon is running.\ninternal error: failed to initialize ZFS library\n",
+    "The ZFS modules are not loaded.\nTry running '/sbin/modprobe zfs' as root to load them.\n",
+  ])("knows that there is no ZFS at all", (said) => {
+    expect(explain(said, about)).toContain("ZFS does not run there: load its module (modprobe zfs)");
+  });
+
+  it.each([
     ["recv-mismatch", "plan anew"],
     ["recv-quota", "make room"],
     ["busy-mounted", "mounted"],
