@@ -28,6 +28,8 @@ export type ToWorker =
   | { readonly type: "drop"; readonly id: string; readonly reason: string }
   | { readonly type: "refuse"; readonly reason: string }
   | { readonly type: "close" }
+  /** Answered with `pong`, by one that works. */
+  | { readonly type: "ping" }
   | { readonly type: "told"; readonly call: number; readonly stage: Stage }
   | { readonly type: "done"; readonly call: number; readonly value: unknown }
   | { readonly type: "failed"; readonly call: number; readonly error: WireError }
@@ -37,6 +39,7 @@ export type ToWorker =
 export type ToOwner =
   | { readonly type: "ready" }
   | { readonly type: "unable"; readonly error: WireError }
+  | { readonly type: "pong" }
   | { readonly type: "got" | "missed"; readonly id: string }
   /** Whether it has file descriptors for more clients. */
   | { readonly type: "room"; readonly room: boolean }

@@ -42,6 +42,13 @@ const START_MS = 30_000;
 const PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 10_000;
 const STABLE_MS = 60_000;
+/**
+ * A worker that says nothing so often in a row hangs, and is killed: what it has is the machines of its clients. Counted, not timed, so that a
+ * computer that slept kills none.
+ */
+const PING_MS = 5_000;
+const MOST_SILENT = 6;
+const HUNG = `did not answer for ${(PING_MS * MOST_SILENT) / 1_000} s and was killed`;
 
 export function createSeat(options: SeatOptions): Seat {
   const { program, clock, begin, onReady, onMessage, onEnded, onTrouble } = options;
@@ -85,12 +92,33 @@ export function createSeat(options: SeatOptions): Seat {
     }
     ready = true;
     onReady();
+    const watched = watch(worker);
     const over = ended.then((end) => {
       ready = false;
       child = undefined;
-      onEnded(end);
+      onEnded(watched.hung ? { ...end, how: HUNG } : end);
     });
     return { ended: over };
+  };
+
+  const watch = (worker: ChildProcess): { readonly hung: boolean } => {
+    const found = { hung: false };
+    const gone = new AbortController();
+    let silent = 0;
+    worker.on("message", () => {
+      silent = 0;
+    });
+    worker.once("exit", () => gone.abort("it has ended"));
+    const look = async (): Promise<void> => {
+      for (; silent < MOST_SILENT; silent++) {
+        worker.send({ type: "ping" } satisfies ToWorker, () => undefined);
+        await clock.sleep(PING_MS, gone.signal);
+      }
+      found.hung = true;
+      worker.kill("SIGKILL");
+    };
+    look().catch(() => undefined);
+    return found;
   };
 
   const refill = async (first: Promise<unknown>): Promise<void> => {

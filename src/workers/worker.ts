@@ -85,6 +85,7 @@ export function createWorker({ send, clock, onClosed }: WorkerOptions): Worker {
       begin(message).catch((error: unknown) => send({ type: "unable", error: errorToWire(error) }));
       return;
     }
+    if (message.type === "ping") return send({ type: "pong" });
     if (!serving) return;
     const { hall, remote, strangers } = serving;
     switch (message.type) {

@@ -1,7 +1,8 @@
 import { expect, it } from "vitest";
-import { systemClock } from "../../src/util/clock.ts";
+import { type Clock, systemClock } from "../../src/util/clock.ts";
 import type { ToOwner, ToWorker } from "../../src/workers/messages.ts";
 import { createSeat, type End } from "../../src/workers/seat.ts";
+import { SimClock } from "../harness/sim-clock.ts";
 import { lives } from "../harness/workers.ts";
 import { eventually } from "../harness/world.ts";
 
@@ -13,13 +14,17 @@ interface Plan {
 
 /** A place whose workers do one after the other what was planned; the last plan is everybody's who comes later. */
 function seat(...plans: Plan[]) {
+  return seatWith(systemClock, ...plans);
+}
+
+function seatWith(clock: Clock, ...plans: Plan[]) {
   const ends: End[] = [];
   const troubles: unknown[] = [];
   const heard: ToOwner[] = [];
   let begun = 0;
   const made = createSeat({
     program: new URL("../fixtures/ill-worker.mjs", import.meta.url),
-    clock: systemClock,
+    clock,
     begin() {
       const plan = plans[Math.min(begun, plans.length - 1)];
       begun += 1;
@@ -65,4 +70,29 @@ it("one that ends has a successor, however many of those fail, and all that it s
   expect([made.ready, ends.length]).toEqual([false, 2]);
   expect(ends[1]?.how).toBe("was killed by SIGKILL");
   expect(lives(ends[1]?.pid ?? 0)).toBe(false);
+});
+
+it("one that hangs is killed after half a minute, and has a successor; one that works is not", async () => {
+  const clock = new SimClock();
+  const { made, ends, heard } = seatWith(clock, { says: [READY, { type: "pid" } as never] });
+  await made.start();
+  const answers = () => heard.filter(({ type }) => type === "pong").length;
+  for (let second = 0; second < 60; second += 5) {
+    await eventually("an answer", () => answers() > second / 5);
+    await clock.advance(5_000);
+  }
+  expect([made.ready, ends]).toEqual([true, []]);
+
+  const pid = heard.map((message) => (message as unknown as { pid?: number }).pid).find(Boolean) ?? 0;
+  process.kill(pid, "SIGSTOP");
+  await clock.advance(25_000);
+  expect(ends).toEqual([]);
+  await clock.advance(10_000);
+  await eventually("its end", () => ends.length === 1);
+  expect(ends[0]).toEqual({ pid, how: "did not answer for 30 s and was killed" });
+  await clock.advance(1_000);
+  await eventually("another one", () => made.ready);
+  const closed = made.close(50);
+  await clock.advance(100);
+  await closed;
 });
