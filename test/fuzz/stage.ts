@@ -62,12 +62,15 @@ export async function setStage(options: ProgramOptions): Promise<{
 
 type Targets = Readonly<Record<Exclude<PortName, "closed">, TcpTarget>>;
 
+const STUCK_MS = 10_000;
+
 async function startTargets(): Promise<Targets> {
   return {
     echo: await tcpTarget((socket) => void socket.pipe(socket)),
     sink: await tcpTarget((socket) => void socket.resume().on("end", () => socket.end())),
     source: await tcpTarget((socket) => void socket.resume().write(Buffer.alloc(2 * 1024 * 1024))),
-    stuck: await tcpTarget((socket) => void socket.pause()),
+    // One that reads nothing does not hear of the end either.
+    stuck: await tcpTarget((socket) => void socket.pause().setTimeout(STUCK_MS, () => socket.destroy())),
     bye: await tcpTarget((socket) => void socket.resume().end("bye")),
     slam: await tcpTarget((socket) => void socket.resetAndDestroy()),
   };
