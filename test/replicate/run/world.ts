@@ -42,7 +42,7 @@ export function useRunWorld({ up = true } = {}): () => RunWorld {
 }
 
 export function jobOf(
-  { source, sshConfig }: { source: ZfsWorld; sshConfig: string },
+  { source, sshConfig }: { source: Pick<ZfsWorld, "binDir">; sshConfig: string },
   more: Partial<ReplicateJob>,
 ): ReplicateJob {
   return {
