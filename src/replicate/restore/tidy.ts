@@ -3,7 +3,7 @@ import { quoteWhereNeeded } from "../../util/shell.ts";
 import { selected } from "../plan/points.ts";
 import { type End, where } from "../run/ends.ts";
 import { list } from "../run/survey.ts";
-import { destroyArgv } from "../zfs/change.ts";
+import { destroyBookmarkArgv } from "../zfs/change.ts";
 import { failureOf } from "../zfs/explain.ts";
 import { isNotHeld, releaseArgv } from "../zfs/holds.ts";
 import { numberOf, rowsOf } from "../zfs/names.ts";
@@ -26,7 +26,7 @@ export async function tidyReplica(
     const commands = [
       ...(held ? [releaseArgv(zfs, back.name, [`${name}@${held.name}`])] : []),
       ...bookmarks.flatMap((bookmark) =>
-        bookmark.name.startsWith(own) ? [destroyArgv(zfs, `${name}#${bookmark.name}`)] : [],
+        bookmark.name.startsWith(own) ? [destroyBookmarkArgv(zfs, name, bookmark.name)] : [],
       ),
     ];
     for (const argv of commands) {

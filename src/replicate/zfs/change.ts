@@ -20,6 +20,11 @@ export function destroyArgv(zfs: string, dataset: string): string[] {
   return [zfs, "destroy", "-r", dataset];
 }
 
+/** One bookmark, which zfs does not take with flags. */
+export function destroyBookmarkArgv(zfs: string, dataset: string, bookmark: string): string[] {
+  return [zfs, "destroy", `${dataset}#${bookmark}`];
+}
+
 const AT_ONCE = 100;
 
 /** Commands that destroy snapshots of one dataset, and nothing else: as few as its `zfs` can do it with. */

@@ -3,6 +3,7 @@ import type { Point } from "../../../src/replicate/model.ts";
 import {
   bookmarkArgv,
   destroyArgv,
+  destroyBookmarkArgv,
   destroySnapshotsArgv,
   discardArgv,
   rollbackArgv,
@@ -129,6 +130,7 @@ describe("changes", () => {
     expect(bookmarkArgv("zfs", "a/b", "s", "m")).toEqual(["zfs", "bookmark", "a/b@s", "a/b#m"]);
     expect(rollbackArgv("zfs", "a/b", "s")).toEqual(["zfs", "rollback", "-r", "a/b@s"]);
     expect(discardArgv("zfs", "a/b")).toEqual(["zfs", "recv", "-A", "a/b"]);
+    expect(destroyBookmarkArgv("zfs", "a/b", "m")).toEqual(["zfs", "destroy", "a/b#m"]);
     expect(destroyArgv("zfs", "a/b")).toEqual(["zfs", "destroy", "-r", "a/b"]);
   });
 

@@ -1,21 +1,19 @@
 import { randomBytes } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { ReplicateJob } from "../../../src/config/replicate.ts";
 import { dryRun } from "../../../src/replicate/run/dry-run.ts";
 import { stayAlive, systemClock } from "../../../src/util/clock.ts";
 import { type Client, type Scene, startScene } from "../../harness/scene.ts";
-import { type StubZfs, stubZfs } from "../../harness/stub-zfs.ts";
+import { type SimulatedZfs, simulatedZfs } from "../../harness/simulated-zfs.ts";
 import { tempDir } from "../../harness/temp.ts";
 import { jobOf, runAlone } from "./world.ts";
 
 /**
- * What OpenZFS has and zfs-fuse has not, end to end through the jump, with a stand-in that takes the flags of the real one's usage text. The
- * same is done with a real one in guest.test.ts, where a guest is at hand.
+ * What OpenZFS has and zfs-fuse has not, end to end through the jump, with a stand-in that takes what the real one's usage text has. The same is
+ * done with a real one in guest.test.ts, where a guest is at hand.
  */
-const OPENZFS = new URL("../../fixtures/zfs/openzfs-2.1.11/", import.meta.url);
-const FUSE = new URL("../../fixtures/zfs/zfs-fuse-0.7.0/", import.meta.url);
 const TIMEOUT_MS = 60_000;
 
 let scene: Scene;
@@ -34,9 +32,9 @@ afterAll(async () => {
 
 const text = (lines: number) => Buffer.from("the same again and again\n".repeat(lines));
 
-function sides(test: Parameters<typeof stubZfs>[0], recordings = OPENZFS) {
-  const source = stubZfs(test, recordings);
-  const target = stubZfs(test, recordings);
+function sides(test: Parameters<typeof simulatedZfs>[0]) {
+  const source = simulatedZfs(test);
+  const target = simulatedZfs(test);
   source.zfs("create", "tank");
   target.zfs("create", "backup");
   const run = (more: Partial<ReplicateJob> = {}) => {
@@ -46,7 +44,7 @@ function sides(test: Parameters<typeof stubZfs>[0], recordings = OPENZFS) {
   return { source, target, run };
 }
 
-function same(source: StubZfs, target: StubZfs): void {
+function same(source: SimulatedZfs, target: SimulatedZfs): void {
   for (const { name, guid } of source.dataset("tank/safe").snapshots) {
     const there = target.dataset("backup/safe").snapshots.find((one) => one.guid === guid);
     expect(target.contents(`backup/safe@${there?.name}`)).toEqual(source.contents(`tank/safe@${name}`));
@@ -54,7 +52,7 @@ function same(source: StubZfs, target: StubZfs): void {
 }
 
 /** An `ssh` that carries so many bytes of the first stream, or of each, and is gone. */
-function cutting(test: Parameters<typeof stubZfs>[0], bytes: number, which: "first" | "each"): string {
+function cutting(test: Parameters<typeof simulatedZfs>[0], bytes: number, which: "first" | "each"): string {
   const dir = tempDir(test);
   const program = join(dir, "ssh");
   const script = `#!/bin/sh
@@ -189,39 +187,4 @@ describe.concurrent("with the flags of OpenZFS", () => {
     expect(bytes).toBeGreaterThan(300_000);
     expect(outcome.bytes / bytes).toBeCloseTo(1, 1);
   }, 30_000);
-});
-
-/** Whether the stand-in for that one takes it: what it cannot do then is another thing. */
-function isUsage(recordings: URL, argv: readonly string[]): boolean {
-  return stubZfs({ onTestFinished }, recordings).ran(...argv).status !== 2;
-}
-
-describe("the stand-in", () => {
-  it.each([
-    ["send", "-w", "pool@x"],
-    ["send", "-t", "1-abc"],
-    ["send", "-nP", "-c", "pool@x"],
-    ["recv", "-s", "pool/x"],
-    ["recv", "-A", "pool/x"],
-    ["recv", "-o", "readonly=on", "pool/x"],
-    ["recv", "-x", "mountpoint", "pool/x"],
-    ["bookmark", "pool@x", "pool#x"],
-    ["get", "-t", "snapshot", "guid", "pool"],
-  ])("takes %s %s of OpenZFS, and not of zfs-fuse, whose usage does not have it", (...argv) => {
-    expect(isUsage(OPENZFS, argv)).toBe(true);
-    expect(isUsage(FUSE, argv)).toBe(false);
-  });
-
-  it.each([
-    ["send", "-q", "pool@x"],
-    ["send", "-t"],
-    ["send", "-t", "1-abc", "-w"],
-    ["recv", "-Z", "pool/x"],
-    ["recv", "-o"],
-    ["hold", "-H", "tag", "pool@x"],
-    ["get", "-s"],
-    ["resume", "pool"],
-  ])("takes no %s %s", (...argv) => {
-    expect(isUsage(OPENZFS, argv)).toBe(false);
-  });
 });

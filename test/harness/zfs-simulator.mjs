@@ -1,53 +1,28 @@
-// A `zfs` without pools, for where there is no OpenZFS: node stub-zfs.mjs FOLDER zfs|zpool ARG…
+// What a `zfs` would do that has no pools, for where there is no OpenZFS: node zfs-simulator.mjs FOLDER zfs|zpool ARG…
 //
-// It takes only what FOLDER/usage, the recorded usage text of a real one, says that it may be given, and knows as much of datasets, snapshots,
-// bookmarks, holds, keys, streams and resume tokens as replication asks for. Contents of a snapshot are one file. FOLDER/log has the arguments of
-// each call, a line of JSON for each.
+// It knows as much of datasets, snapshots, bookmarks, holds, keys, streams and resume tokens as replication asks for. Contents of a snapshot are one
+// file. Whether it may be asked so is seen to before (zfs-stub.ts). FOLDER/log has the arguments of each call, a line of JSON for each.
 import { createHash } from "node:crypto";
 import { appendFileSync, existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { deflateRawSync, inflateRawSync } from "node:zlib";
 
 const [folder, program, ...argv] = process.argv.slice(2);
-const usage = readFileSync(join(folder, "usage"), "utf8");
-const properties = readFileSync(join(folder, "properties"), "utf8");
 
-/** What the usage says of a command: the flags of each way to call it, and whether they have a value. */
-function synopses(command) {
-  const lines = usage.replaceAll(/\n\t {4,}/g, " ").split("\n");
-  return lines
-    .map((line) => line.trim())
-    .filter((line) => line.split(" ")[0] === command)
-    .map((line) => {
-      const flags = new Map();
-      for (const [, letters] of line.matchAll(/\[-([A-Za-z]+)\]/g))
-        for (const one of letters) flags.set(one, false);
-      for (const [, one, other] of line.matchAll(/\[-(\w) \| -(\w)\]/g))
-        flags.set(one, false).set(other, false);
-      for (const [, one, other] of line.matchAll(/\[-(\w)\|-(\w) \w+\]/g))
-        flags.set(one, false).set(other, true);
-      for (const [, one, other] of line.matchAll(/\[-\[(\w)\|(\w)\] \w+\]/g))
-        flags.set(one, true).set(other, true);
-      for (const [, one] of line.matchAll(/\[-(\w) [^\]|][^\]]*\]/g)) flags.set(one, true);
-      for (const [, one] of line.matchAll(/ -(\w) </g)) flags.set(one, true);
-      return flags;
-    });
-}
+/** Flags that have a value, by command. */
+const VALUED = { get: "dots", list: "dost", send: "iIt", receive: "ox", create: "o", snapshot: "o" };
 
-/** Flags with their values, and the other words; undefined when this way to call it has no such flag. */
-function read(flags, words) {
-  const found = {};
+/** Flags with their values, and the other words. */
+function read(command, words) {
+  const flags = {};
   const left = [...words];
   while (left[0]?.startsWith("-")) {
-    const letters = left.shift().slice(1);
-    for (const [index, letter] of [...letters].entries()) {
-      if (!flags.has(letter)) return undefined;
-      if (!flags.get(letter)) found[letter] = true;
-      else if (index < letters.length - 1 || left.length === 0) return undefined;
-      else found[letter] = [...(found[letter] ?? []), left.shift()];
+    for (const letter of left.shift().slice(1)) {
+      if (VALUED[command]?.includes(letter)) flags[letter] = [...(flags[letter] ?? []), left.shift()];
+      else flags[letter] = true;
     }
   }
-  return { flags: found, words: left };
+  return { flags, words: left };
 }
 
 const fail = (words, status = 1) => {
@@ -174,7 +149,7 @@ function write(source, of, items, { raw, compressed }, skip) {
 
 async function receive({ flags, words }) {
   if (flags.A) {
-    const [name] = flags.A;
+    const [name] = words;
     const target = dataset(name);
     if (!target.partial) fail(`'${name}' does not have any resumable receive state to abort`);
     delete target.partial;
@@ -274,7 +249,6 @@ function propertyOf(name, property) {
 
 function get({ flags, words }) {
   const [wanted, root] = words;
-  if (root === undefined) return fail(`missing property argument\n${properties}`, 2);
   const types = (flags.t?.[0] ?? "filesystem,volume,snapshot,bookmark").split(",");
   const depth = flags.d ? Number(flags.d[0]) : flags.r ? Number.POSITIVE_INFINITY : 0;
   const [of, mark] = split(root);
@@ -401,14 +375,8 @@ appendFileSync(join(folder, "log"), `${JSON.stringify([program, ...argv])}\n`);
 const [given, ...words] = argv;
 if (program === "zpool") {
   if (given === "status") process.stdout.write(`pool '${argv.at(-1)}' is healthy\n`);
-} else if (given === undefined) {
-  fail(usage.trimEnd(), 2);
 } else {
   const command = given === "recv" ? "receive" : given;
-  const ways = synopses(command);
-  if (ways.length === 0 || !commands[command]) fail(`unrecognized command '${given}'\n${usage.trimEnd()}`, 2);
-  const calls = ways.map((flags) => read(flags, words)).filter((call) => call !== undefined);
-  const call = calls.find(({ words: left }) => left.length > 0 || command !== "receive") ?? calls[0];
-  if (!call) fail(`invalid option in '${argv.join(" ")}'\n${usage.trimEnd()}`, 2);
-  await commands[command](call);
+  if (!commands[command]) fail(`the simulator has no ${given}`);
+  await commands[command](read(command, words));
 }

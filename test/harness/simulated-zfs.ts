@@ -5,54 +5,55 @@ import { fileURLToPath } from "node:url";
 import { inflateRawSync } from "node:zlib";
 import type { TestContext } from "vitest";
 import { tempDir } from "./temp.ts";
+import { writeZfsStub } from "./zfs-stub.ts";
 
-const PROGRAM = fileURLToPath(new URL("./stub-zfs.mjs", import.meta.url));
+const PROGRAM = fileURLToPath(new URL("./zfs-simulator.mjs", import.meta.url));
 
-interface StubPoint {
+interface Point {
   readonly name: string;
   readonly guid: string;
 }
 
-interface StubDataset {
+interface Dataset {
   readonly encryption: string;
   readonly keyLoaded: boolean;
   readonly properties: Readonly<Record<string, string>>;
   readonly excluded: readonly string[];
-  readonly snapshots: readonly (StubPoint & { readonly holds: readonly string[] })[];
-  readonly bookmarks: readonly StubPoint[];
+  readonly snapshots: readonly (Point & { readonly holds: readonly string[] })[];
+  readonly bookmarks: readonly Point[];
   readonly partial?: { readonly bytes: number };
 }
 
 /**
- * A `zfs` and a `zpool` without pools, that take what a recorded usage text says and nothing else: for what OpenZFS has and zfs-fuse has not,
- * where no OpenZFS is at hand.
+ * A `zfs` and a `zpool` without pools, that take what the usage of OpenZFS says and nothing else: for what it has and zfs-fuse has not, where
+ * none is at hand.
  */
-export interface StubZfs {
+export interface SimulatedZfs {
   readonly binDir: string;
   /** @throws Error when it fails. */
   zfs(...argv: readonly string[]): string;
   ran(...argv: readonly string[]): { readonly status: number | null; readonly stderr: string };
   /** A snapshot with that as its contents. */
   change(dataset: string, snapshot: string, contents: Buffer): void;
-  dataset(name: string): StubDataset;
+  dataset(name: string): Dataset;
   /** As one would read it there, with the key. */
   contents(snapshot: string): Buffer;
   /** Arguments of all calls of a command, in order. */
   calls(command: string): readonly (readonly string[])[];
 }
 
-/** @param recordings Folder of what a real one has printed. */
-export function stubZfs(test: Pick<TestContext, "onTestFinished">, recordings: URL): StubZfs {
+const recorded = (name: string) =>
+  readFileSync(new URL(`../fixtures/zfs/openzfs-2.1.11/${name}.txt`, import.meta.url), "utf8");
+
+export function simulatedZfs(test: Pick<TestContext, "onTestFinished">): SimulatedZfs {
   const folder = tempDir(test);
   const binDir = join(folder, "bin");
   mkdirSync(binDir);
-  for (const [own, name] of [
-    ["usage", "usage.err.txt"],
-    ["properties", "get.err.txt"],
-  ] as const)
-    writeFileSync(join(folder, own), readFileSync(new URL(name, recordings)));
+  const stub = writeZfsStub(folder, { usage: recorded("usage.err"), properties: recorded("get.err") });
   for (const name of ["zfs", "zpool"]) {
-    const text = `#!/bin/sh\nexec '${process.execPath}' '${PROGRAM}' '${folder}' ${name} "$@"\n`;
+    // Both write to standard output: what is taken is asked of the stub, and done by the simulator.
+    const check = name === "zfs" ? `'${stub.path}' "$@" </dev/null || exit\n` : "";
+    const text = `#!/bin/sh\n${check}exec '${process.execPath}' '${PROGRAM}' '${folder}' ${name} "$@"\n`;
     writeFileSync(join(binDir, name), text, { mode: 0o755 });
   }
   const ran = (...argv: readonly string[]) =>
@@ -62,7 +63,7 @@ export function stubZfs(test: Pick<TestContext, "onTestFinished">, recordings: U
     if (status !== 0) throw new Error(`zfs ${argv.join(" ")}: status ${status}: ${stderr}`);
     return stdout;
   };
-  const dataset = (name: string): StubDataset => {
+  const dataset = (name: string): Dataset => {
     const { datasets } = JSON.parse(readFileSync(join(folder, "state"), "utf8"));
     if (!datasets[name]) throw new Error(`there is no ${name}`);
     return datasets[name];
