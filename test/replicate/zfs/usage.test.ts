@@ -5,6 +5,8 @@ import { afterAll, describe, expect, it } from "vitest";
 import type { Dataset, Point } from "../../../src/replicate/model.ts";
 import { plan } from "../../../src/replicate/plan/plan.ts";
 import type { Step } from "../../../src/replicate/plan/steps.ts";
+import { reverseOf } from "../../../src/replicate/restore/reverse.ts";
+import { tidyReplica } from "../../../src/replicate/restore/tidy.ts";
 import { lookAtEnd } from "../../../src/replicate/run/ends.ts";
 import { isRaw, programsOf } from "../../../src/replicate/run/stages.ts";
 import { localSide } from "../../../src/replicate/ssh/local.ts";
@@ -258,4 +260,31 @@ describe.each<[Version, typeof fuse]>([
       expect(readEstimate((await side.run(argv, { signal })).stdout)).toBe(7904);
     }
   });
+});
+
+it("leaves nothing of a restore on a replica, and asks for nothing that zfs refuses", async () => {
+  const { path, asked, answers } = stub("openzfs-2.1.11");
+  const rows = (name: string, ...about: [string, string | number][]) =>
+    about.map(([property, value]) => `${name}\t${property}\t${value}\n`).join("");
+  const numbers: [string, number][] = [
+    ["guid", 7],
+    ["createtxg", 1],
+    ["creation", 1],
+  ];
+  const list = "get -Hp -d 1 -o name,property,value -t";
+  answers(`${list} filesystem`, rows("backup/safe", ["type", "filesystem"]));
+  const own = "backup/safe#lazyssh:safe.restore-7";
+  answers(
+    `${list} snapshot`,
+    ["backup/safe@one", own, "backup/safe#mark"].map((name) => rows(name, ...numbers)).join(""),
+  );
+  const back = reverseOf(jobOf({ source: { binDir: "/none" }, sshConfig: "/none" }, {}), {
+    snapshot: undefined,
+    to: "tank/drill",
+  });
+  expect(await tidyReplica(await lookAtEnd(side, path, signal), back, signal)).toEqual([]);
+  expect(asked().filter(([command]) => command === "release" || command === "destroy")).toEqual([
+    ["release", "lazyssh:safe.restore", "backup/safe@one"],
+    ["destroy", own],
+  ]);
 });
