@@ -89,5 +89,5 @@ async function restoreOne(
 function mounting(to: string, { direction, target }: ReplicateJob): string {
   const where = direction === "push" ? "" : ` on ${target}`;
   const name = /^[\w@%+=:,./#-]+$/.test(to) ? to : `'${to}'`;
-  return `${to} is not mounted. To see it${where}: zfs set mountpoint=/PATH ${name} && zfs mount ${name}. For it to be mounted at every import: zfs set canmount=on ${name}`;
+  return `${to} is not mounted. To see it${where}: zfs set mountpoint=/PATH ${name} && zfs mount ${name} (first zfs load-key ${name}, if it is encrypted). For it to be mounted at every import: zfs set canmount=on ${name}`;
 }

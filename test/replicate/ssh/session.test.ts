@@ -203,11 +203,14 @@ describe.concurrent("openSession", () => {
     const child = spawn(process.execPath, ["--input-type=module", "-e", script, config], {
       stdio: ["ignore", "pipe", "inherit"],
     });
-    const [said] = (await once(child.stdout, "data")) as [Buffer];
-    expect(said.toString()).toBe("open\n");
     const masters = () => processesWith(`ssh -F ${config}`);
-    expect(masters().length).toBe(1);
-    child.kill("SIGKILL");
+    try {
+      const [said] = (await once(child.stdout, "data")) as [Buffer];
+      expect(said.toString()).toBe("open\n");
+      expect(masters().length).toBe(1);
+    } finally {
+      child.kill("SIGKILL");
+    }
     await eventually("the connection to end", () => masters().length === 0);
   });
 
