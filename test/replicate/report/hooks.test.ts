@@ -161,7 +161,7 @@ describe.concurrent("commands", () => {
     expect(warnings).toEqual([
       "on_failure of safe: sh exited with status 1: no mail for …",
       "on_failure of safe: sh was ended by SIGKILL",
-      expect.stringContaining("there is no such program"),
+      expect.stringContaining("there is no such file"),
     ]);
     expect(existsSync(file)).toBe(true);
   });
