@@ -1,4 +1,4 @@
-import pino, { type Logger } from "pino";
+import type { Logger } from "pino";
 import type { LazysshEvent, Subscriber } from "./events.ts";
 
 export const logFormats = ["auto", "json", "pretty"] as const;
@@ -17,6 +17,8 @@ export interface LogOutput {
 
 /** A logger on `output` (standard error, for a server). Nothing it is given is ever a secret. */
 export async function createLogger({ format, level }: LogOptions, output: LogOutput): Promise<Logger> {
+  // Commands that log nothing start without it.
+  const { default: pino } = await import("pino");
   const pretty = format === "pretty" || (format === "auto" && output.isTTY === true);
   const base = { level, base: null, timestamp: pino.stdTimeFunctions.isoTime };
   if (!pretty) return pino({ ...base, formatters: { level: (label) => ({ level: label }) } }, output);
