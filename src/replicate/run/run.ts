@@ -83,7 +83,7 @@ async function conduct(
   };
   const other = job.direction === "push" ? sides.target : sides.source;
   const look = () => lookAtEnd(other.side, other.zfs, signal);
-  const [remote] = await Promise.all([lookAgain({ say, signal, reconnect }, look), machine.settled()]);
+  const remote = await lookAgain({ say, signal, reconnect }, look);
   const ends = endsOf(job.direction, local, remote);
   const context: Context = { options, job, ends, machine, signal, warn, reconnect };
   await work(context, record);

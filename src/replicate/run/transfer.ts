@@ -25,9 +25,13 @@ export async function transfer(
   route: Pick<Route, "step" | "dataset">,
   totalBytes: number | undefined,
 ): Promise<Transferred> {
-  const { options, job, ends, signal } = context;
+  const { options, job, ends, signal, machine } = context;
   const { clock, env } = options;
-  const packed = await isPacked({ ends, job }, route.step.source, signal);
+  const [packed] = await Promise.all([
+    isPacked({ ends, job }, route.step.source, signal),
+    // Not before: what was asked until here needed no session beside the first.
+    machine.settled(),
+  ]);
   const { stages, meterAfter } = stagesOf({ ...route, ends, job, packed });
   const label = route.step.source;
   const progress = options.progress && createProgress({ output: options.progress, clock, label, totalBytes });
