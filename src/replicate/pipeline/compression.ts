@@ -1,6 +1,7 @@
 import type { SendSettings } from "../../config/replicate.ts";
 import { LazysshError } from "../../util/errors.ts";
 import type { Side } from "../side.ts";
+import { connectionFailed, lostError } from "../ssh/failure.ts";
 
 /** What makes a stream smaller on the wire. */
 export interface Compression {
@@ -63,18 +64,15 @@ export function chooseCompression({
 
 const WHICH = `for name in "$@"; do if command -v "$name" >/dev/null 2>&1; then printf '%s\\n' "$name"; fi; done`;
 
-/** Those of the programs that a side has, in one round trip. Rejects with `NOT_SUPPORTED` when it cannot be asked. */
+/** Those of the programs that a side has, in one round trip. Rejects with `NOT_SUPPORTED` when it cannot be asked, or with an `SshError`. */
 export async function programsOf(
   side: Side,
   names: readonly string[],
   signal: AbortSignal,
 ): Promise<readonly string[]> {
-  const {
-    status,
-    signal: endedBy,
-    stdout,
-    stderr,
-  } = await side.run(["sh", "-c", WHICH, "sh", ...names], { signal });
+  const ran = await side.run(["sh", "-c", WHICH, "sh", ...names], { signal });
+  const { status, signal: endedBy, stdout, stderr } = ran;
+  if (side.remote && connectionFailed(ran)) throw lostError(side.name, stderr);
   if (status !== 0) {
     throw new LazysshError(
       "NOT_SUPPORTED",

@@ -9,6 +9,7 @@ import {
 import { remotePipe } from "../../../src/replicate/pipeline/remote-pipe.ts";
 import type { Side } from "../../../src/replicate/side.ts";
 import { requires } from "../../harness/requires.ts";
+import { stubSide } from "../zfs/sides.ts";
 
 const PLAIN = { raw: false, compressed: false, packed: false };
 const BOTH = ["zstd", "lz4", "mbuffer"];
@@ -83,4 +84,11 @@ requires(
     expect([whole.status, whole.stderr.toString(), whole.stdout.equals(data)]).toEqual([0, "", true]);
     expect(run(receive, packed.subarray(0, packed.length / 2)).status).not.toBe(0);
   }
+});
+
+it("tells a connection that was lost from a side that cannot be asked", async () => {
+  const stderr = "kex_exchange_identification: Connection closed by remote host\n";
+  const { side } = stubSide(() => ({ status: 255, stderr }));
+  const signal = new AbortController().signal;
+  await expect(programsOf(side, ["zstd"], signal)).rejects.toMatchObject({ kind: "lost" });
 });
