@@ -1,8 +1,10 @@
+import { spawnSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect } from "vitest";
 import { runProgram } from "../harness/program.ts";
 import { useTwoWorlds } from "../harness/two-worlds.ts";
+import { eventually } from "../harness/world.ts";
 import { files, fillDataset } from "../harness/zfs-files.ts";
 import { testWithZfs } from "../harness/zfs-needs.ts";
 import type { ZfsWorld } from "../harness/zfs-world.ts";
@@ -214,6 +216,12 @@ async function arrived(target: string): Promise<readonly string[]> {
   return listed.code === 0 ? listed.stdout.toString().trim().split("\n").filter(Boolean) : [];
 }
 
+function isReceived(target: string): boolean {
+  const { stdout } = spawnSync("ps", ["-eo", "args"], { encoding: "utf8" });
+  const ends = new RegExp(`recv.*${target}('|$)`);
+  return stdout.split("\n").some((line) => ends.test(line));
+}
+
 describe.concurrent("no success is reported, and who has failed is named, when", () => {
   for (const [name, fault] of FAULTS) {
     testWithZfs(
@@ -231,6 +239,8 @@ describe.concurrent("no success is reported, and who has failed is named, when",
         const words = [...report.errors, ...report.datasets.map(({ error }) => error ?? "")].join("\n");
         expect(words, stderr).toMatch(fault.says);
 
+        // Whoever looks while a receive takes back what it has begun keeps zfs-fuse from doing so.
+        await eventually("the receive to be over", () => !isReceived(target));
         // Nothing was harmed: what is there is all there, and what is told to be there is.
         const present = await arrived(target);
         if (fault.increment) expect(present).toContain(`${target}@zero`);
