@@ -6,6 +6,7 @@ import { restoreJob } from "../replicate/restore/restore.ts";
 import type { ReplicateState } from "../replicate/state/state.ts";
 import { stayAlive } from "../util/clock.ts";
 import { messageOf } from "../util/errors.ts";
+import { quoteWhereNeeded } from "../util/shell.ts";
 import { type CliContext, exitCodes } from "./context.ts";
 import type { RestoreFlags } from "./replicate.ts";
 import { jobOfWays } from "./replicate-job.ts";
@@ -88,6 +89,6 @@ async function restoreOne(
 /** It is for a person to say where. */
 function mounting(to: string, { direction, target }: ReplicateJob): string {
   const where = direction === "push" ? "" : ` on ${target}`;
-  const name = /^[\w@%+=:,./#-]+$/.test(to) ? to : `'${to}'`;
+  const name = quoteWhereNeeded([to]);
   return `${to} is not mounted. To see it${where}: zfs set mountpoint=/PATH ${name} && zfs mount ${name} (first zfs load-key ${name}, if it is encrypted). For it to be mounted at every import: zfs set canmount=on ${name}`;
 }
