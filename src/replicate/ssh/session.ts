@@ -139,7 +139,7 @@ function sessionOf(
         const isForShell = options.input === undefined && !options.apart;
         const ran = isForShell ? await connection.run(argv, options.signal) : undefined;
         if (ran) return ran;
-        await settled;
+        await unlessAborted(options.signal, settled);
         return await side().run(argv, options);
       },
     },
