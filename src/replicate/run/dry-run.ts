@@ -67,7 +67,8 @@ export async function dryRun(options: DryRunOptions): Promise<DryRun> {
     if (status === "empty") lines.push(`${to}: there is no snapshot that the job selects`);
     if (status !== "send") continue;
     lines.push(`${to}:`);
-    const packed = await isPacked({ ends, job }, name, signal);
+    const dataset = source.find((one) => one.name === name);
+    const packed = dataset !== undefined && (await isPacked({ ends, job, dataset }, name, signal));
     for (const step of steps) {
       const size = await estimateFor(step);
       if (size !== undefined) bytes = (bytes ?? 0) + size;

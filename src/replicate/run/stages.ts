@@ -1,6 +1,6 @@
 import type { ReplicateJob } from "../../config/replicate.ts";
 import type { Dataset } from "../model.ts";
-import { chooseCompression, MBUFFER } from "../pipeline/compression.ts";
+import { type Compression, chooseCompression, MBUFFER } from "../pipeline/compression.ts";
 import type { Stage } from "../pipeline/pipeline.ts";
 import { remotePipe } from "../pipeline/remote-pipe.ts";
 import { receiveArgv } from "../zfs/receive.ts";
@@ -18,18 +18,18 @@ export interface Route {
 }
 
 /**
- * Whether what the source has is such that it cannot be compressed: its own compression has won next to nothing. Asked only where it matters;
- * also false where `zfs` does not tell.
+ * Whether what the source has is such that it cannot be compressed: its own compression has won next to nothing. Asked only where nothing else
+ * decides; false, too, where `zfs` does not tell.
  */
 export async function isPacked(
-  { ends, job }: Pick<Route, "ends" | "job">,
-  dataset: string,
+  route: Omit<Packing, "packed">,
+  name: string,
   signal: AbortSignal,
 ): Promise<boolean> {
-  if (job.send.compress !== "auto") return false;
-  const { side, zfs } = ends.source;
+  if (route.job.send.compress !== "auto" || !compressionOf({ ...route, packed: false })) return false;
+  const { side, zfs } = route.ends.source;
   const { status, stdout } = await side.run(
-    [zfs, "get", "-Hp", "-o", "value", "compression,compressratio", dataset],
+    [zfs, "get", "-Hp", "-o", "value", "compression,compressratio", name],
     { signal },
   );
   const [compression, ratio = ""] = stdout.split("\n");
@@ -37,6 +37,22 @@ export async function isPacked(
 }
 
 const PACKED_RATIO = 1.05;
+
+type Packing = Omit<Route, "step">;
+
+function compressionOf({ ends, job, dataset, packed }: Packing): Compression | undefined {
+  return chooseCompression({
+    want: job.send.compress,
+    source: ends.source.programs,
+    target: ends.target.programs,
+    stream: { raw: isRaw(job, dataset), packed, compressed: isAsOnDisk(ends) },
+  });
+}
+
+/** Blocks that are compressed on disk are sent so. */
+export function isAsOnDisk({ source, target }: Ends): boolean {
+  return source.features.compressed && target.features.compressed;
+}
 
 /** What carries a stream from one side to the other; the meter is after the last stage of the source. */
 export function stagesOf(route: Route): { stages: Stage[]; meterAfter: number } {
@@ -46,18 +62,11 @@ export function stagesOf(route: Route): { stages: Stage[]; meterAfter: number } 
 }
 
 /** The programs that run on each side, in order, as though both were here. */
-export function programsOf({ ends, job, step, dataset, packed }: Route): {
-  sending: Stage[];
-  receiving: Stage[];
-} {
+export function programsOf({ step, ...packing }: Route): { sending: Stage[]; receiving: Stage[] } {
+  const { ends, job, dataset } = packing;
   const { source, target } = ends;
   const raw = isRaw(job, dataset);
-  const compression = chooseCompression({
-    want: job.send.compress,
-    source: source.programs,
-    target: target.programs,
-    stream: { raw, packed, compressed: source.features.compressed && target.features.compressed },
-  });
+  const compression = compressionOf(packing);
   const features = { source: source.features, target: target.features };
   const send = sendArgv({ zfs: source.zfs, step, raw, ...features });
   const receive = receiveArgv({ zfs: target.zfs, step, kind: dataset.kind, target: target.features });

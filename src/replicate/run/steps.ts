@@ -11,7 +11,7 @@ import type { Context } from "./context.ts";
 import { where } from "./ends.ts";
 import { protect } from "./guard.ts";
 import { holdForStep } from "./holds.ts";
-import { isRaw } from "./stages.ts";
+import { isAsOnDisk, isRaw } from "./stages.ts";
 import { type Transferred, transfer } from "./transfer.ts";
 import { Trouble } from "./trouble.ts";
 import { count } from "./words.ts";
@@ -121,12 +121,12 @@ async function checkRoom(
   source: Dataset,
   bytes: number,
 ): Promise<void> {
-  const { side, zfs, features } = ends.target;
+  const { side, zfs } = ends.target;
   const above = step.kind === "full" ? step.target.slice(0, step.target.lastIndexOf("/")) : step.target;
   const free = await freeBytes(side, zfs, above || step.target, signal);
   if (bytes <= free) return;
   const words = `${step.target} ${where(side)} would need about ${formatBytes(bytes)}, and ${formatBytes(free)} are free`;
-  if (isRaw(job, source) || (ends.source.features.compressed && features.compressed)) {
+  if (isRaw(job, source) || isAsOnDisk(ends)) {
     throw new Trouble(
       `${words}; make room: fewer snapshots there (keep), a larger volume, or a larger quota (zfs list -o space)`,
       "none",

@@ -28,7 +28,7 @@ export async function transfer(
   const { options, job, ends, signal, machine } = context;
   const { clock, env } = options;
   const [packed] = await Promise.all([
-    isPacked({ ends, job }, route.step.source, signal),
+    isPacked({ ends, job, dataset: route.dataset }, route.step.source, signal),
     // Not before: what was asked until here needed no session beside the first.
     machine.settled(),
   ]);

@@ -87,6 +87,8 @@ describe.concurrent("with the flags of OpenZFS", () => {
         properties: { canmount: "noauto", readonly: "on" },
         excluded: ["mountpoint"],
       });
+      // What travels as it is on disk is not asked whether it could be compressed on its way.
+      expect(source.calls("get").join()).not.toContain("compressratio");
       // Smaller than what is in it.
       expect(first.outcome.bytes).toBeLessThan(source.contents("tank/safe@1").length / 10);
       same(source, target);
