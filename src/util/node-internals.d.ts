@@ -14,3 +14,16 @@ declare module "net" {
     _handle?: SocketHandle | null;
   }
 }
+
+declare module "child_process" {
+  import type { SocketHandle } from "node:net";
+
+  interface ChildProcess {
+    /** A connection goes with it without the socket around it, which Node passes on as it does its own. */
+    send(
+      message: Serializable,
+      handle: SocketHandle | undefined,
+      onSent: (error: Error | null) => void,
+    ): boolean;
+  }
+}

@@ -1,4 +1,4 @@
-import type { Socket } from "node:net";
+import type { Socket, SocketHandle } from "node:net";
 import type { Comer, Guest, Progress } from "../server/index.ts";
 import type { WireComer } from "./messages.ts";
 
@@ -32,7 +32,7 @@ export class Client implements Guest {
   }
 
   /** The connection itself, as Node passes it to another process; undefined when it is closed. */
-  get handle(): unknown {
+  get handle(): SocketHandle | undefined {
     return this.socket?._handle ?? undefined;
   }
 }

@@ -1,4 +1,5 @@
 import { type ChildProcess, fork } from "node:child_process";
+import type { SocketHandle } from "node:net";
 import type { Clock } from "../util/clock.ts";
 import { deadline, unlessAborted } from "../util/deadline.ts";
 import { LazysshError } from "../util/errors.ts";
@@ -30,7 +31,7 @@ export interface Seat {
   /** Resolves when the first worker is ready. @throws LazysshError when it cannot be. */
   start(): Promise<void>;
   /** Says it to the worker that is here; without one it is lost. With a handle, `onFailed` is called if it cannot be sent. */
-  send(message: ToWorker, handle?: unknown, onFailed?: () => void): void;
+  send(message: ToWorker, handle?: SocketHandle, onFailed?: () => void): void;
   /** No other one is started. */
   stop(): void;
   /** Resolves when no worker is here; after `ms` it is killed. */
@@ -149,7 +150,7 @@ export function createSeat(options: SeatOptions): Seat {
     },
     send(message, handle, onFailed = () => undefined) {
       if (!child?.connected) return onFailed();
-      child.send(message, handle as never, (error) => error && onFailed());
+      child.send(message, handle, (error) => error && onFailed());
     },
     stop: () => stopped.abort("the end"),
     async close(ms) {

@@ -74,7 +74,7 @@ it("one that ends has a successor, however many of those fail, and all that it s
 
 it("one that hangs is killed after half a minute, and has a successor; one that works is not", async () => {
   const clock = new SimClock();
-  const { made, ends, heard } = seatWith(clock, { says: [READY, { type: "pid" } as never] });
+  const { made, ends, heard } = seatWith(clock, { says: [READY, { type: "tooMany", source: "its pid" }] });
   await made.start();
   const answers = () => heard.filter(({ type }) => type === "pong").length;
   for (let second = 0; second < 60; second += 5) {
@@ -83,7 +83,7 @@ it("one that hangs is killed after half a minute, and has a successor; one that 
   }
   expect([made.ready, ends]).toEqual([true, []]);
 
-  const pid = heard.map((message) => (message as unknown as { pid?: number }).pid).find(Boolean) ?? 0;
+  const [pid = 0] = heard.flatMap((message) => (message.type === "tooMany" ? [Number(message.source)] : []));
   process.kill(pid, "SIGSTOP");
   await clock.advance(25_000);
   expect(ends).toEqual([]);
