@@ -1,9 +1,10 @@
 import { once } from "node:events";
 import { writeFileSync } from "node:fs";
-import { connect, createServer, type Socket } from "node:net";
+import { connect, type Socket } from "node:net";
 import { describe, expect, it } from "vitest";
 import { flow } from "../harness/flow.ts";
 import { jump, openChannel } from "../harness/jump.ts";
+import { listening } from "../harness/listener.ts";
 import { type Program, runProgram } from "../harness/program.ts";
 import { type Client, type Scene, startScene } from "../harness/scene.ts";
 import { ssh, startSsh } from "../harness/ssh.ts";
@@ -184,13 +185,10 @@ describe("two workers", () => {
     async () => {
       const j = await jump();
       writeFileSync(j.configFile, j.text({ workers: "2", drain_timeout: '"1m"' }));
-      const server = createServer();
-      await new Promise<void>((up) => server.listen(0, "127.0.0.1", up));
-      const { fd } = (server as unknown as { _handle: { fd: number } })._handle;
-      const { port } = server.address() as { port: number };
+      const { fd, port, close } = await listening("127.0.0.1");
       const by = ["sh", "-c", 'LISTEN_PID=$$ LISTEN_FDS=1 exec "$@"', "sh"] as const;
       const program = j.start({ by, fds: [fd] });
-      server.close();
+      close();
       expect(await program.logged("listening")).toMatchObject({ port });
       const config = await j.sshConfig(program);
       const channel = await openChannel(config, `here:${j.target.port}`);

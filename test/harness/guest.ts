@@ -1,14 +1,14 @@
 import { execFile } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { lstat, mkdir, rename, rm, stat } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { test } from "vitest";
-import { requires, type TestWith } from "./requires.ts";
+import { type JumpHost, startJumpHost } from "./jump-host.ts";
+import { requires, skipping, type TestWith } from "./requires.ts";
 import type { KeyFiles } from "./ssh.ts";
+import { freePort } from "./tcp.ts";
 
 const run = promisify(execFile);
 
@@ -16,14 +16,14 @@ const run = promisify(execFile);
 const GUEST = process.env.LAZYSSH_TEST_GUEST ?? fileURLToPath(new URL("../../../shared/vm", import.meta.url));
 const IMAGES = { "root.img": ["--long=27"], "initrd.cpio": [] } as const;
 
-/** Runs a test where the guest is. It is no package that could be installed, so that without it even a run under CI skips, loudly and by name. */
-export const testWithGuest: TestWith = existsSync(join(GUEST, "start.sh"))
-  ? requires("qemu-system-x86_64", "zstd")
-  : (name) => {
-      const lack = "needs the guest with OpenZFS (its folder in LAZYSSH_TEST_GUEST)";
-      console.warn(`skipped: ${name} (${lack})`);
-      test.skip(`${name} [skipped: ${lack}]`, () => undefined);
-    };
+/**
+ * Runs a test where the guest is. It is no package that could be installed, so that without it even a run under CI skips, loudly and by name; but
+ * not where it was said to be.
+ */
+export const testWithGuest: TestWith =
+  process.env.LAZYSSH_TEST_GUEST !== undefined || existsSync(join(GUEST, "start.sh"))
+    ? requires("qemu-system-x86_64", "zstd")
+    : skipping("needs the guest with OpenZFS (its folder in LAZYSSH_TEST_GUEST)");
 
 /**
  * The folder of the unpacked images, which every guest reads and none writes: about 560 MB, unpacked once for each version and kept for the
@@ -50,7 +50,7 @@ async function images(): Promise<string> {
   return folder;
 }
 
-export interface GuestOptions {
+interface GuestOptions {
   /** Name of the target. */
   readonly name: string;
   /** Where the volume is, and stays: `volume.img`, 2 GiB and sparse, `/dev/vdb` in the guest. */
@@ -58,14 +58,14 @@ export interface GuestOptions {
   /** Lets root in. */
   readonly key: KeyFiles;
   /** More of the target, as HCL. */
-  readonly more?: string;
+  readonly more?: string | undefined;
 }
 
 /**
  * A target of type `command` as HCL: a virtual machine with OpenZFS 2.1 that is anew at each boot but for its volume. It greets as SSH 5 to
  * 9 s after its start, `/run/zfs-ready` is there 2 s later, and it takes 5 s to power off. Its host key is always the same.
  */
-export async function guestTarget({ name, folder, key, more = "" }: GuestOptions): Promise<string> {
+async function guestTarget({ name, folder, key, more = "" }: GuestOptions): Promise<string> {
   const port = await freePort();
   const volume = join(folder, "volume.img");
   const ssh = ["ssh", "-F", "none", "-i", key.path, "-p", String(port)];
@@ -84,7 +84,7 @@ export async function guestTarget({ name, folder, key, more = "" }: GuestOptions
 }
 
 /** Pulls the plug of every machine that is in a state directory, for the end of a test. */
-export function unplug(stateDir: string): void {
+function unplug(stateDir: string): void {
   const folder = join(stateDir, "commands");
   for (const id of existsSync(folder) ? readdirSync(folder) : []) {
     const [child, ended] = ["child", "ended"].map((name) => join(folder, id, `${name}.json`));
@@ -98,11 +98,43 @@ export function unplug(stateDir: string): void {
   }
 }
 
-/** A loopback port that was free a moment ago. */
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
-  const address = server.address();
-  await new Promise((done) => server.close(done));
-  return typeof address === "object" && address ? address.port : 0;
+export interface GuestBehindJump extends AsyncDisposable {
+  readonly jump: JumpHost;
+  /** For `ssh -F`: `guest`, as root. */
+  readonly sshConfig: string;
+}
+
+/** The guest as target `guest` of a jump host, which boots it when somebody connects. `more` of the target, as HCL. */
+export async function guestBehindJump(more?: string): Promise<GuestBehindJump> {
+  let target = "";
+  const jump = await startJumpHost({
+    prepare: async (folder) => {
+      const key = await folder.key("root");
+      target = await guestTarget({ name: "guest", folder: folder.path, key, more });
+    },
+    get more() {
+      return target;
+    },
+  });
+  const { folder, clientKey, port, program, stateDir } = jump;
+  const sshConfig = await folder.config({
+    jump: { HostName: "127.0.0.1", Port: port, User: "jump", IdentityFile: clientKey.path },
+    guest: {
+      ProxyJump: "jump",
+      User: "root",
+      IdentityFile: join(folder.path, "root"),
+      StrictHostKeyChecking: "accept-new",
+      ConnectTimeout: 120,
+    },
+  });
+  return {
+    jump,
+    sshConfig,
+    async [Symbol.asyncDispose]() {
+      program.kill("SIGKILL");
+      await program.ended;
+      unplug(stateDir);
+      await jump[Symbol.asyncDispose]();
+    },
+  };
 }

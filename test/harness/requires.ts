@@ -36,6 +36,11 @@ export function requires(...needs: readonly [string | Need, ...(string | Need)[]
         throw new Error(`${lack}: install it, a run under CI may not skip tests`);
       });
   }
+  return skipping(lack);
+}
+
+/** Skips loudly and by name. */
+export function skipping(lack: string): TestWith {
   return (name) => {
     console.warn(`skipped: ${name} (${lack})`);
     test.skipIf(true)(`${name} [skipped: ${lack}]`, () => undefined);

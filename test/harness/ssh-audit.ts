@@ -2,10 +2,10 @@ import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { dirname, join } from "node:path";
 import { type Need, openSsh10 } from "./requires.ts";
 import type { SshFolder } from "./ssh.ts";
+import { freePort } from "./tcp.ts";
 import { eventually } from "./world.ts";
 
 /** What ssh-audit says about a server. */
@@ -104,14 +104,4 @@ export async function startSshd(
       await ended;
     },
   };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  await once(server, "close");
-  if (address === null || typeof address === "string") throw new Error("no TCP port");
-  return address.port;
 }

@@ -5,7 +5,7 @@ import { connect } from "node:net";
 import { userInfo } from "node:os";
 import { join } from "node:path";
 import type { KeyFiles, SshFolder } from "./ssh.ts";
-import { tcpTarget } from "./tcp.ts";
+import { freePort } from "./tcp.ts";
 import { eventually } from "./world.ts";
 
 /** OpenSSH's own server on loopback, as the user of the tests, for one key. */
@@ -72,11 +72,6 @@ MaxStartups 100
     await dispose();
     throw error;
   }
-}
-
-async function freePort(): Promise<number> {
-  await using taken = await tcpTarget((socket) => socket.destroy());
-  return taken.port;
 }
 
 function reachable(port: number): Promise<boolean> {

@@ -36,3 +36,9 @@ export async function tcpTarget(onConnection: (socket: Socket) => void): Promise
 
 /** Sends back what it gets, and ends when the other side does. */
 export const echo = (socket: Socket): void => void socket.pipe(socket);
+
+/** A loopback port that was free a moment ago. */
+export async function freePort(): Promise<number> {
+  await using taken = await tcpTarget((socket) => socket.destroy());
+  return taken.port;
+}

@@ -1,10 +1,11 @@
 import { writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { describe, expect, it } from "vitest";
 import { takeSystemdEnv } from "../../src/host/index.ts";
 import { HERE, jump, openChannel } from "../harness/jump.ts";
+import { listening } from "../harness/listener.ts";
 import { notifySocket } from "../harness/notify.ts";
 import { requires } from "../harness/requires.ts";
+import { freePort } from "../harness/tcp.ts";
 import { eventually } from "../harness/world.ts";
 
 describe("what systemd has told", () => {
@@ -97,22 +98,6 @@ describe("a service manager", () => {
 /** Gives the process id of the program to it, as systemd does, and says how many sockets there are. */
 const given = (count: number, pid = "$$") =>
   ["sh", "-c", `LISTEN_PID=${pid} LISTEN_FDS=${count} exec "$@"`, "sh"] as const;
-
-/** A listening socket, for another process to accept from. */
-async function listening(host: string): Promise<{ fd: number; port: number; close: () => void }> {
-  const server = createServer();
-  await new Promise<void>((up) => server.listen(0, host, up));
-  const { fd } = (server as unknown as { _handle: { fd: number } })._handle;
-  return { fd, port: (server.address() as { port: number }).port, close: () => void server.close() };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((up) => server.listen(0, "127.0.0.1", up));
-  const { port } = server.address() as { port: number };
-  await new Promise((down) => server.close(down));
-  return port;
-}
 
 describe("sockets that are handed over", () => {
   it("are used instead of the configured address", async () => {

@@ -1,8 +1,8 @@
 import { expect, test as inTurn } from "vitest";
-import { freePort } from "../../harness/guest.ts";
 import { type JumpHost, startJumpHost } from "../../harness/jump-host.ts";
 import { type Program, runProgram, startProgram } from "../../harness/program.ts";
 import { type Running, type SshResult, ssh, startSsh } from "../../harness/ssh.ts";
+import { freePort } from "../../harness/tcp.ts";
 import { eventually } from "../../harness/world.ts";
 import { endMachines, MACHINE, pidsIn, runsNow } from "./fixture.ts";
 

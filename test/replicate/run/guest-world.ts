@@ -3,8 +3,8 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect } from "vitest";
 import type { ReplicateJob } from "../../../src/config/replicate.ts";
-import { guestTarget, unplug } from "../../harness/guest.ts";
-import { type JumpHost, startJumpHost } from "../../harness/jump-host.ts";
+import { guestBehindJump } from "../../harness/guest.ts";
+import type { JumpHost } from "../../harness/jump-host.ts";
 import { type Relay, startRelay } from "../../harness/relay.ts";
 import { type Running, ssh, startSsh } from "../../harness/ssh.ts";
 import { eventually } from "../../harness/world.ts";
@@ -58,28 +58,10 @@ export function useGuest(): () => GuestWorld {
 }
 
 async function startGuest(): Promise<GuestWorld & AsyncDisposable> {
-  let target = "";
-  const jump = await startJumpHost({
-    prepare: async (folder) => {
-      const key = await folder.key("root");
-      target = await guestTarget({ name: "guest", folder: folder.path, key, more: 'linger = "1m"' });
-    },
-    get more() {
-      return target;
-    },
-  });
-  const { folder, clientKey, port, program, stateDir } = jump;
+  const guest = await guestBehindJump('linger = "1m"');
+  const { jump, sshConfig } = guest;
+  const { folder, port } = jump;
   const relay = await startRelay(port, { bytesPerSecond: RATE });
-  const sshConfig = await folder.config({
-    jump: { HostName: "127.0.0.1", Port: port, User: "jump", IdentityFile: clientKey.path },
-    guest: {
-      ProxyJump: "jump",
-      User: "root",
-      IdentityFile: join(folder.path, "root"),
-      StrictHostKeyChecking: "accept-new",
-      ConnectTimeout: 120,
-    },
-  });
   const relayConfig = `${sshConfig}-relay`;
   const text = await readFile(sshConfig, "utf8");
   await writeFile(
@@ -133,11 +115,8 @@ exec ssh ${over} "${program}$words"
     async [Symbol.asyncDispose]() {
       own?.child.kill();
       await own?.result;
-      program.kill("SIGKILL");
-      await program.ended;
-      unplug(stateDir);
       await relay[Symbol.asyncDispose]();
-      await jump[Symbol.asyncDispose]();
+      await guest[Symbol.asyncDispose]();
     },
   };
 }
