@@ -140,6 +140,14 @@ export async function fingerprint(files: readonly string[]): Promise<string> {
   return hash.digest("hex");
 }
 
+/** Whether there is nothing of this name, or nobody can get there. */
+export async function isGone(file: string): Promise<boolean> {
+  return stat(file).then(
+    () => false,
+    () => true,
+  );
+}
+
 export async function isOrdinary(file: string): Promise<boolean> {
   return stat(file).then(
     (found) => found.isFile(),

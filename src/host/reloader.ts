@@ -4,7 +4,7 @@ import type { EventStream } from "../observe/index.ts";
 import type { Clock } from "../util/clock.ts";
 import { messageOf } from "../util/errors.ts";
 import type { Reloaded } from "./changes.ts";
-import { createFileWatch, fingerprint, isOrdinary } from "./file-watch.ts";
+import { createFileWatch, fingerprint, isGone, isOrdinary } from "./file-watch.ts";
 
 export interface ReloaderOptions {
   /** Reads the config anew, as at the start. */
@@ -68,14 +68,19 @@ export function createReloader({ load, first, apply, events, clock }: ReloaderOp
 
   const reload = async (why: "SIGHUP" | "file changed"): Promise<void> => {
     events.emit({ type: "config.reloading", file, why });
-    if (await isOrdinary(file)) {
-      const result = await settled();
-      if (!over) take(result);
-    } else {
+    if (!(await isOrdinary(file))) {
+      // Nobody may have watched yet when it went.
+      if (await isGone(file)) await watched.watch(files);
       known = await fingerprint(files);
-      const reason = `${file}: it is not a file that could be read again, or it is gone`;
-      events.emit({ type: "config.rejected", file, problems: [reason] });
+      // It may be back by now.
+      if (!(await isOrdinary(file))) {
+        const reason = `${file}: it is not a file that could be read again, or it is gone`;
+        events.emit({ type: "config.rejected", file, problems: [reason] });
+        return;
+      }
     }
+    const result = await settled();
+    if (!over) take(result);
   };
 
   const look = async (): Promise<void> => {
@@ -86,7 +91,7 @@ export function createReloader({ load, first, apply, events, clock }: ReloaderOp
   /** The start has taken a while, and nobody has watched. */
   inTurn(async () => {
     known = await fingerprint(files);
-    if (!(await isOrdinary(file))) return;
+    if (!(await isOrdinary(file))) return (await isGone(file)) ? reload("file changed") : undefined;
     const result = await settled();
     if (over || isDeepStrictEqual(result.config, first.config)) return;
     events.emit({ type: "config.reloading", file, why: "file changed" });

@@ -1,4 +1,4 @@
-import { renameSync, writeFileSync } from "node:fs";
+import { renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { type ConfigResult, parseConfig } from "../../src/config/index.ts";
@@ -11,7 +11,11 @@ import { tempDir } from "../harness/temp.ts";
 import { eventually } from "../harness/world.ts";
 
 /** A reloader of a config that depends on files whose names do not matter. */
-async function reloader(names: readonly string[], clock: Clock = systemClock, meanwhile = "first") {
+async function reloader(
+  names: readonly string[],
+  clock: Clock = systemClock,
+  meanwhile: "first" | "second" | "gone" = "first",
+) {
   const dir = tempDir();
   const files = names.map((name) => join(dir, name));
   for (const file of files) writeFileSync(file, "first");
@@ -31,7 +35,8 @@ async function reloader(names: readonly string[], clock: Clock = systemClock, me
     files: state.files,
   });
   const first = result();
-  state.text = meanwhile;
+  if (meanwhile === "gone") rmSync(files[0] ?? "");
+  else state.text = meanwhile;
   const made = createReloader({
     load: async () => {
       state.loads += 1;
@@ -44,7 +49,7 @@ async function reloader(names: readonly string[], clock: Clock = systemClock, me
   });
   onTestFinished(() => made[Symbol.dispose]());
   // It has looked whether anything has changed since the start, and watches.
-  await eventually("the first look", () => state.loads > 0);
+  await eventually("the first look", () => state.loads > 0 || seen.length > 1);
   const count = (type: LazysshEvent["type"]) => seen.filter((event) => event.type === type).length;
   return { dir, files, state, seen, count, made };
 }
@@ -66,6 +71,23 @@ describe("what a config depends on", () => {
   it("has it read again when it has changed while the server started", async () => {
     const { count } = await reloader(["config.hcl"], systemClock, "second");
     await eventually("a reload", () => count("config.reloaded") === 1);
+  });
+
+  it("is told of when it has gone while the server started, and taken when it is back", async () => {
+    const clock = new SimClock();
+    const { count, seen, files } = await reloader(["config.hcl"], clock, "gone");
+    expect(seen.at(-1)).toMatchObject({
+      type: "config.rejected",
+      problems: [expect.stringContaining("it is gone")],
+    });
+    const back = clock.now();
+    writeFileSync(files[0] ?? "", "first");
+    // The kernel tells of it: it is not waited for until it is looked at anyway.
+    await eventually("a reload", async () => {
+      await clock.advance(10);
+      return count("config.reloaded") === 1;
+    });
+    expect(clock.now() - back).toBeLessThan(10_000);
   });
 
   it("is looked at now and then where the kernel tells nothing", async () => {
