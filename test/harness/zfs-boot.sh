@@ -14,7 +14,7 @@ if [ "${1-}" != booted ]; then
 fi
 
 cd "$HOME"
-setpriv --pdeathsig KILL zfs-fuse --no-daemon --no-kstat-mount &
+sh "$here/zfs-daemon.sh" &
 trap 'touch "$HOME/zfs-failed"' EXIT
 # The daemon is told to end as well, and this shell stays for as long as that takes it.
 trap 'wait; exit' TERM

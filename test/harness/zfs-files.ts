@@ -16,8 +16,6 @@ import type { Zfs } from "./zfs.ts";
 export type Files = Readonly<Record<string, string>>;
 
 let clones = 0;
-/** One clone at a time: zfs-fuse stands still now and then when many are made, mounted and destroyed beside each other. */
-let looking: Promise<unknown> = Promise.resolve();
 
 /**
  * All that is in a snapshot, or in a mounted dataset as it is now; to compare two sides file by file. A snapshot is
@@ -25,12 +23,6 @@ let looking: Promise<unknown> = Promise.resolve();
  */
 export async function files(world: Zfs, name: string): Promise<Files> {
   if (!name.includes("@")) return listed(await world.mount(name));
-  const found = looking.then(() => snapshotFiles(world, name));
-  looking = found.catch(() => undefined);
-  return found;
-}
-
-async function snapshotFiles(world: Zfs, name: string): Promise<Files> {
   const [pool = ""] = name.split(/[/@]/);
   const clone = `${pool}/looked-at-${++clones}`;
   await world.zfs("clone", "-o", `mountpoint=/${clone}`, "-o", "canmount=on", name, clone);

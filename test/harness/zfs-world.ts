@@ -10,7 +10,7 @@ import { eventually } from "./world.ts";
 import { type Zfs, zfsIn } from "./zfs.ts";
 import { systemProgram } from "./zfs-needs.ts";
 
-const ROOT_SCRIPT = fileURLToPath(new URL("./zfs-root.sh", import.meta.url));
+const script = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 
 /** A machine's ZFS without the machine: a zfs-fuse that sees no pools but its own, and is seen by nobody else's `zfs`. */
 export interface ZfsWorld extends Zfs, AsyncDisposable {
@@ -49,10 +49,7 @@ export async function startZfsWorld(name: string): Promise<ZfsWorld> {
   const folder = mkdtempSync(join(tmpdir(), `lazyssh-zfs ${name}-`));
   const daemon = spawn(
     systemProgram("unshare"),
-    [
-      ...["--mount", "--propagation", "private", "sh", ROOT_SCRIPT],
-      ...["setpriv", "--pdeathsig", "KILL", systemProgram("zfs-fuse"), "--no-daemon", "--no-kstat-mount"],
-    ],
+    ["--mount", "--propagation", "private", "sh", script("zfs-root.sh"), "sh", script("zfs-daemon.sh")],
     { stdio: ["ignore", "pipe", "pipe"] },
   );
   let printed = "";

@@ -16,6 +16,12 @@ export interface Zfs {
   path(inside: string): string;
 }
 
+/**
+ * One at a time: zfs-fuse 0.7.0 tells the thread that serves its filesystems of a new one through a pipe, in several pieces. Those
+ * of two get mixed up, and it waits for more for ever.
+ */
+const MOUNTING: ReadonlySet<string> = new Set(["create", "clone", "mount", "import"]);
+
 /** @param root where the root folder of that system is seen. */
 export function zfsIn(exec: (argv: readonly string[]) => Promise<ClientResult>, root: () => string): Zfs {
   const run = async (argv: readonly string[]): Promise<string> => {
@@ -23,7 +29,14 @@ export function zfsIn(exec: (argv: readonly string[]) => Promise<ClientResult>, 
     if (code !== 0) throw new Error(`${argv.join(" ")}: status ${code}: ${stderr}`);
     return stdout.toString();
   };
-  const zfs = (...args: readonly string[]) => run(["zfs", ...args]);
+  let mounting: Promise<unknown> = Promise.resolve();
+  const inTurn = async (argv: readonly string[]): Promise<string> => {
+    if (!MOUNTING.has(argv[1] ?? "")) return run(argv);
+    const done = mounting.then(() => run(argv));
+    mounting = done.catch(() => undefined);
+    return done;
+  };
+  const zfs = (...args: readonly string[]) => inTurn(["zfs", ...args]);
   const get = async (property: string, dataset: string) => {
     // `-o value` prints nothing in zfs-fuse 0.7.0 when -p is there too.
     const [, , value = ""] = (await zfs("get", "-Hp", property, dataset)).trimEnd().split("\t");
@@ -32,7 +45,7 @@ export function zfsIn(exec: (argv: readonly string[]) => Promise<ClientResult>, 
   const path = (inside: string) => join(root(), inside);
   return {
     zfs,
-    zpool: (...args) => run(["zpool", ...args]),
+    zpool: (...args) => inTurn(["zpool", ...args]),
     get,
     path,
     async snapshots(dataset) {
