@@ -149,7 +149,8 @@ async function pass(from: ZfsWorld, snapshot: string, to: ZfsWorld, target: stri
 async function scene(fault: Fault) {
   const { here, there, sshConfig } = worlds();
   const name = `case-${cases++}`;
-  const [source, target] = [`tank/${name}`, `backup/${name}`];
+  // Below a dataset of its own: to list what is beside it, zfs-fuse opens what others receive, which then cannot be taken back.
+  const [source, target] = [`tank/${name}`, `backup/${name}/replica`];
   const bins = { here: join(here.folder, name), there: join(there.folder, name) };
   const of = (place: Fault["at"]) => (fault.at === place ? fault : undefined);
   for (const [world, bin, place] of [
@@ -167,6 +168,7 @@ async function scene(fault: Fault) {
   const environment = join(bins.there, "environment");
   writeFileSync(environment, `PATH='${bins.there}':$PATH\n`);
   await here.zfs("create", source);
+  await there.zfs("create", "-o", "mountpoint=none", `backup/${name}`);
   await fillDataset(here, source, { files: 4, bytes: 64 * 1024, seed: cases });
   if (fault.increment) {
     await here.zfs("snapshot", `${source}@zero`);
