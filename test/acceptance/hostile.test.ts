@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { MSG, message } from "../../src/server/protocol.ts";
 import { systemClock } from "../../src/util/clock.ts";
 import { type JumpHost, startJumpHost } from "../harness/jump-host.ts";
+import { LOGGED } from "../harness/program.ts";
 import { directTcpip, type RawClient, rawClient } from "../harness/raw-client.ts";
 import { growthDuring, MIB } from "../harness/resources.ts";
 import { ssh, startSsh } from "../harness/ssh.ts";
@@ -150,11 +151,10 @@ describe("the rows of the table", () => {
     await send(Buffer.concat([Buffer.from("SSH-2.0-noise\r\n"), noise]));
     const { reason } = await jump.program.logged("source.refused");
     expect(reason).toBe("connections from there did not keep to the SSH protocol");
-    const closed = jump.program.log.filter(({ msg }) => msg === "connection.close");
-    expect(closed.map((line) => line.reason)).toEqual([
-      "the client does not speak SSH 2.0",
-      "the client sent a bad packet (Bad packet length)",
-    ]);
+    const closed = () => jump.program.log.filter(({ msg }) => msg === "connection.close");
+    await expect
+      .poll(() => closed().map((line) => line.reason), LOGGED)
+      .toEqual(["the client does not speak SSH 2.0", "the client sent a bad packet (Bad packet length)"]);
     // As sshd has it, and for those who show it the reason in words.
     const said = await send("SSH-2.0-again\r\n");
     expect(said).toMatch(/^Not allowed at this time\r\nSSH-2\.0-lazyssh\r\n/);
@@ -189,11 +189,13 @@ describe("the rows of the table", () => {
     // Three connections at once, or four or five one after the other, and none after that.
     expect(attempts).toBeLessThanOrEqual(30);
     expect(connections).toBeGreaterThan(20);
-    const refused = jump.program.log.filter(({ msg }) => msg === "source.refused");
-    expect(refused).toMatchObject([
-      { source: "127.0.0.1", reason: "logins from there failed again and again", level: "warn" },
-    ]);
-    expect(jump.program.log.filter(({ msg }) => msg === "connections.refused")).toHaveLength(1);
+    const lines = (what: string) => jump.program.log.filter(({ msg }) => msg === what);
+    await expect
+      .poll(() => lines("source.refused"), LOGGED)
+      .toMatchObject([
+        { source: "127.0.0.1", reason: "logins from there failed again and again", level: "warn" },
+      ]);
+    await expect.poll(() => lines("connections.refused"), LOGGED).toHaveLength(1);
     const honest = await sshFrom("127.0.0.1");
     expect(honest.stderr).toMatch(/too many failed logins or broken connections from your address/);
     await stillServes();

@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { runProgram } from "../harness/program.ts";
+import { LOGGED, runProgram } from "../harness/program.ts";
 import { startRecorder } from "../harness/recorder.ts";
 import { type Scene, type SceneOptions, startScene } from "../harness/scene.ts";
 import { eventually } from "../harness/world.ts";
@@ -46,7 +46,7 @@ describe.concurrent("idle_timeout", () => {
 describe.concurrent("max_machines", () => {
   it(
     "of a target refuses who would need one more, in words that ssh shows, and touches nothing that runs",
-    async () => {
+    async ({ expect }) => {
       const target = { shared: "false", max_machines: "2" };
       await using s = await startScene({ target, volume: false });
       const [first] = await Promise.all([s.session(), s.session()]);
@@ -55,7 +55,7 @@ describe.concurrent("max_machines", () => {
       expect(refused.stderr).toMatch(
         /archiver: 2 machines of this target there are already, and max_machines allows no more: try again when one has ended/,
       );
-      expect(limitsReached(s)).toEqual(["max_machines"]);
+      await expect.poll(() => limitsReached(s), LOGGED).toEqual(["max_machines"]);
       expect(s.running()).toHaveLength(2);
       first.process.kill("SIGKILL");
       await eventually("one machine to end", () => s.running().length === 1);
@@ -110,7 +110,7 @@ target "builder" "aws_ec2" {
 describe.concurrent("budget", () => {
   it(
     "cuts connections when it is used up and starts nothing more that day, until a person lifts it",
-    async () => {
+    async ({ expect }) => {
       // What was used is forgotten at midnight, UTC.
       const left = () => 86_400_000 - (Date.now() % 86_400_000);
       await eventually("a day that is long enough", () => left() > TIMEOUT_MS, TIMEOUT_MS);
@@ -131,7 +131,7 @@ describe.concurrent("budget", () => {
       expect(s.running()).toHaveLength(1);
       await s.quiet();
       await refused();
-      expect(limitsReached(s)).toEqual(["budget", "budget", "budget"]);
+      await expect.poll(() => limitsReached(s), LOGGED).toEqual(["budget", "budget", "budget"]);
       expect((await s.jump.stop()).code).toBe(0);
       expect(JSON.parse(readFileSync(join(s.stateDir, "usage.json"), "utf8"))).toMatchObject({ open: {} });
       await s.restart();
@@ -157,7 +157,7 @@ describe.concurrent("budget", () => {
 describe.concurrent("by hand, with clients connected", () => {
   it(
     "status names them; stop leaves them alone and lists them; stop --cut ends them, with the reason",
-    async () => {
+    async ({ expect }) => {
       await using s = await startScene({ target: { linger: '"10m"' } });
       expect((await byHand(s, "start", "archiver")).code).toBe(0);
       const [machine = ""] = s.running().map(({ id }) => id);
@@ -186,8 +186,11 @@ describe.concurrent("by hand, with clients connected", () => {
       const cut = await byHand(s, "stop", "archiver", "--cut");
       expect([cut.code, cut.stdout]).toEqual([0, `archiver: ${machine} is being stopped\n`]);
       for (const client of connected) expect((await client.ended).code).toBe(255);
-      const reasons = s.jump.log.filter(({ msg }) => msg === "channel.close").map(({ reason }) => reason);
-      expect(reasons).toEqual(Array(2).fill("archiver: its machine was stopped by hand on the jump host"));
+      const reasons = () =>
+        s.jump.log.filter(({ msg }) => msg === "channel.close").map(({ reason }) => reason);
+      await expect
+        .poll(reasons, LOGGED)
+        .toEqual(Array(2).fill("archiver: its machine was stopped by hand on the jump host"));
       await s.quiet();
       expect((await byHand(s, "stop", "archiver")).stdout).toBe("archiver has no machine\n");
       expect((await s.ssh("echo again")).stdout.toString()).toBe("again\n");

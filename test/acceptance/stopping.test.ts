@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { World } from "../../src/dev/index.ts";
 import { mostRunning } from "../harness/invariants.ts";
-import { runProgram } from "../harness/program.ts";
+import { LOGGED, runProgram } from "../harness/program.ts";
 import { type Scene, startScene } from "../harness/scene.ts";
 import { eventually } from "../harness/world.ts";
 
@@ -137,14 +137,14 @@ describe.concurrent("a machine with a volume", () => {
 
   it(
     "is terminated all the same where it may not be stopped, with a warning",
-    async () => {
+    async ({ expect }) => {
       await using s = await startScene();
       s.world.faults.set([{ action: "StopInstances", kind: "deny" }]);
       expect((await s.ssh("true")).code).toBe(0);
       await s.quiet();
-      expect(warnings(s)).toEqual([
-        expect.stringMatching(/cannot be shut down before it is terminated: .*ec2:StopInstances/),
-      ]);
+      await expect
+        .poll(() => warnings(s), LOGGED)
+        .toEqual([expect.stringMatching(/cannot be shut down before it is terminated: .*ec2:StopInstances/)]);
       inOrder(callTimes(s, "StopInstances", "TerminateInstances"));
     },
     TIMEOUT_MS,
@@ -276,12 +276,12 @@ describe.concurrent('stop_mode = "stop"', () => {
 
   it(
     "ends the machine where it may not be stopped: it would cost money for ever",
-    async () => {
+    async ({ expect }) => {
       await using s = await startScene(rests);
       s.world.faults.set([{ action: "StopInstances", kind: "deny" }]);
       expect((await s.ssh("true")).code).toBe(0);
       await s.quiet();
-      expect(warnings(s)).toEqual([expect.stringMatching(/ec2:StopInstances/)]);
+      await expect.poll(() => warnings(s), LOGGED).toEqual([expect.stringMatching(/ec2:StopInstances/)]);
     },
     TIMEOUT_MS,
   );

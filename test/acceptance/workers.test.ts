@@ -66,10 +66,11 @@ describe.concurrent("with two workers", () => {
       expect(warning.reason).toBe(
         `a worker (process ${first}) was killed by SIGKILL, and with it 1 connection with 1 channel ended: another one takes its place`,
       );
+      const closed = await s.jump.logged("connection.close");
       const lost = linesOf(s.jump, "channel.close");
       expect(lost).toMatchObject([{ client: channels[0]?.client, connection: channels[0]?.connection }]);
       expect(lost[0]?.reason).toBe(`the worker that served it (process ${first}) was killed by SIGKILL`);
-      expect(await s.jump.logged("connection.close")).toMatchObject({ channels: 1, user: "jump" });
+      expect(closed).toMatchObject({ channels: 1, user: "jump" });
       // Which of the two it was is not known here; both end, and one of them well.
       await Promise.all([one.pour(40 * MB), other.pour(40 * MB)]);
       const ends = await Promise.all([one.digest(), other.digest()]);
@@ -152,7 +153,10 @@ describe("two workers", () => {
       const asEve = await j.sshConfig(program, { User: "eve", IdentityFile: eve.path });
       // Two of the first clients are still there, perhaps both at one worker.
       const channels = await Promise.all([1, 2, 3, 4].map(() => openChannel(asEve, `here:${j.target.port}`)));
-      const eves = linesOf(program, "channel.open").filter((line) => line.user === "eve");
+      const eves = await eventually("all channels of eve", () => {
+        const lines = linesOf(program, "channel.open").filter((line) => line.user === "eve");
+        return lines.length === channels.length && lines;
+      });
       expect(new Set(eves.map(({ client }) => workerWith(program, String(client)))).size).toBe(2);
       await Promise.all(channels.map(({ end }) => end()));
 

@@ -10,6 +10,8 @@ const LAZYSSH = fileURLToPath(new URL("../../dist/main.js", import.meta.url));
 
 /** Many programs that start at once on a busy machine take their time; what is promised of time is asserted by the test that is about it. */
 const LOGGED_MS = 60_000;
+/** For `expect.poll` of log lines, which may come some time after what they tell of has been seen. */
+export const LOGGED = { timeout: LOGGED_MS };
 
 export interface Ended {
   readonly code: number | null;
@@ -76,9 +78,13 @@ export function startProgram(args: readonly string[], options: ProgramOptions = 
     if (log.length > keep) log.shift();
     onLine?.(line, parsed);
   });
+  let over: Ended | undefined;
   const ended = new Promise<Ended>((resolve, reject) => {
     child.once("error", reject);
-    child.once("close", (code, signal) => resolve({ code, signal, stdout, stderr: stderr.join("") }));
+    child.once("close", (code, signal) => {
+      over = { code, signal, stdout, stderr: stderr.join("") };
+      resolve(over);
+    });
   });
   const kill = (signal: NodeJS.Signals) => void child.kill(signal);
   return {
@@ -89,14 +95,10 @@ export function startProgram(args: readonly string[], options: ProgramOptions = 
     ended,
     kill,
     async logged(msg, matches = () => true, timeoutMs = LOGGED_MS) {
-      const over = () => {
-        const end = child.exitCode ?? child.signalCode;
-        if (end !== null) throw new Error(`lazyssh ended with ${end}:\n${stderr.join("")}${stdout}`);
-      };
       const look = () => {
         const found = log.find((line) => line.msg === msg && matches(line));
-        if (!found) over();
-        return found;
+        if (found || !over) return found;
+        throw new Error(`lazyssh ended with ${over.code ?? over.signal}:\n${over.stderr}${stdout}`);
       };
       return eventually(`a log line ${msg}`, look, timeoutMs);
     },
