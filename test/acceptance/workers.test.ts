@@ -29,7 +29,9 @@ function upload(s: Scene) {
     ended,
     async pour(bytes: number): Promise<void> {
       for (let left = bytes; left > 0 && child.exitCode === null; left -= 250_000) {
-        if (!child.stdin.write(source.next(250_000))) await Promise.race([once(child.stdin, "drain"), ended]);
+        if (child.stdin.write(source.next(250_000))) continue;
+        // It may refuse what is written to it before it is known to have ended.
+        await Promise.race([once(child.stdin, "drain").catch(() => ended), ended]);
       }
     },
     async digest(): Promise<string> {
