@@ -67,8 +67,7 @@ async function connection(name: string, port: number, count: number) {
     sockets: sockets.filter((socket) => socket instanceof Socket),
     async [Symbol.asyncDispose]() {
       for (const socket of sockets) if (socket) socket.destroy();
-      running.child.kill("SIGTERM");
-      await running.result;
+      await running.end();
     },
   };
 }

@@ -131,8 +131,7 @@ describe("the rows of the table", () => {
     local.end(Buffer.alloc(20_000_000, 7));
     await eventually("20 MB at the target", () => arrived === 20_000_000);
     expect(greeting.toString()).toBe("bye");
-    client.child.kill();
-    await client.result;
+    await client.end();
   });
 
   test("garbage before the login costs its connection, is counted, and is refused when it goes on", async () => {

@@ -110,8 +110,7 @@ describe.concurrent("with two workers", () => {
       const [id] = s.running().map((machine) => machine.id);
       expect((await command("status")).stdout.toString()).toMatch(new RegExp(`machine +${id} +ready`));
       expect((await command("start", "nothing")).stderr).toMatch(/there is no target "nothing"/);
-      waits.child.kill();
-      await waits.result.catch(() => undefined);
+      await waits.end();
       await s.jump.logged("connection.close", ({ client }) => client === clientsOf(s.jump)[0]);
       expect((await command("stop", "archiver")).stdout.toString()).toBe(
         `archiver: ${id} is being stopped\n`,
@@ -141,8 +140,7 @@ describe("two workers", () => {
       for (const { stderr } of tooMany)
         expect(stderr()).toMatch(/this jump host has 3 connections, more are not allowed/);
       const here = clients.filter(({ child }) => child.exitCode === null);
-      here[0]?.child.kill();
-      await here[0]?.result.catch(() => undefined);
+      await here[0]?.end();
       await eventually("room for another", async () => {
         const { code } = await ssh(["-F", config, "-W", `here:${j.target.port}`, "lazyssh"]);
         return code === 0;

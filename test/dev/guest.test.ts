@@ -62,7 +62,7 @@ describe("a guest", () => {
     const shared = [...sshOptions(world), "-o", `ControlPath=${socket}`];
     const master = spawn("ssh", [...shared, "-M", "-N", `root@${machine.address}`], { stdio: "ignore" });
     onTestFinished(() => {
-      master.kill();
+      master.kill("SIGKILL");
     });
     await eventually("the connection", () => existsSync(socket));
     const command = "exec >&- 2>&-; sleep 0.05; exit 3";

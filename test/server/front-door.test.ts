@@ -153,8 +153,7 @@ describe("a plain OpenSSH client", () => {
     await ended;
     expect(greeting.toString()).toBe("bye");
     expect(sha256(Buffer.concat(received))).toBe(sha256(upload));
-    client.child.kill();
-    await client.result;
+    await client.end();
   });
 
   test("gets all that a target sent before it broke the connection", async () => {

@@ -113,8 +113,7 @@ exec ssh ${over} "${program}$words"
       return words.split("\n").filter((line) => line !== "");
     },
     async [Symbol.asyncDispose]() {
-      own?.child.kill();
-      await own?.result;
+      await own?.end();
       await relay[Symbol.asyncDispose]();
       await guest[Symbol.asyncDispose]();
     },
