@@ -155,9 +155,10 @@ describe("a pipeline", () => {
     const { stages, ended } = whole();
     stages[0] = script("send", "sleep 600 & head -c 1000 /dev/zero");
     const held = marked(stages);
+    const deaf = join(tempDir(), "deaf");
     const stubborn = marked([
-      script("send", "echo 1; exit 1"),
-      script("receive", "trap '' TERM; while :; do sleep 600; done"),
+      script("send", 'until [ -e "$1" ]; do sleep 0.01; done; echo 1; exit 1', deaf),
+      script("receive", `trap '' TERM; : > "$1"; while :; do sleep 600; done`, deaf),
     ]);
     const [first, second] = await Promise.all([runPipeline(held.options), runPipeline(stubborn.options)]);
     expect(first.failure).toMatch(/^send exited, but a process that it left behind keeps its output open/);
