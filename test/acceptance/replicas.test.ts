@@ -1,3 +1,4 @@
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect } from "vitest";
 import { runProgram } from "../harness/program.ts";
@@ -98,6 +99,68 @@ describe("a replica", () => {
       await here.zfs("snapshot", "-r", "tank/safe@four");
       expect((await replicate("tank/safe", "backup/safe", there, "-r", "--keep", "last=1")).code).toBe(0);
       expect(await namesOf(there, "backup")).toContain("backup/safe/gone@three");
+    },
+    TIMEOUT_MS,
+  );
+
+  testWithZfs(
+    "of what is on the machine is restored there, beside what is there or in its place, and the job goes on",
+    async () => {
+      const { here, there, sshConfig } = worlds();
+      const config = join(here.folder, "pull.hcl");
+      await writeFile(
+        config,
+        `replicate "mail" {
+  direction   = "pull"
+  source      = "backup/mail"
+  target      = "archiver"
+  destination = "tank/mail"
+  recursive   = true
+  zfs         = ${JSON.stringify(join(here.binDir, "zfs"))}
+  remote_zfs  = ${JSON.stringify(join(there.binDir, "zfs"))}
+  ssh { config = ${JSON.stringify(sshConfig)} }
+}
+`,
+      );
+      const lazyssh = (...args: string[]) =>
+        runProgram(["replicate", ...args, "--config", config, "--state-dir", join(here.folder, "state")]);
+      for (const name of ["backup/mail", "backup/mail/old"]) {
+        await there.zfs("create", name);
+        await fillDataset(there, name, { files: 4 });
+      }
+      await there.zfs("snapshot", "-r", "backup/mail@one");
+      const before = await files(there, "backup/mail/old@one");
+      expect(await lazyssh("mail")).toMatchObject({ code: 0 });
+
+      const drill = await lazyssh("restore", "mail", "--to", "backup/drill");
+      expect([drill.code, drill.stderr]).toEqual([0, expect.stringContaining("To see it on archiver:")]);
+      expect(await files(there, "backup/drill/old@one")).toEqual(before);
+      expect(await there.get("readonly", "backup/drill/old")).toBe("off");
+      expect(await there.get("mounted", "backup/drill")).toBe("no");
+      for (const name of ["tank/mail", "tank/mail/old"])
+        expect(await here.get("userrefs", `${name}@one`)).toBe("0");
+
+      const refused = await lazyssh("restore", "mail");
+      expect([refused.code, refused.stderr]).toEqual([
+        1,
+        expect.stringContaining("backup/mail exists on archiver, and nothing is restored over it"),
+      ]);
+      await fillDataset(there, "backup/mail/old", { files: 4, seed: 2 });
+      await there.zfs("umount", "backup/mail/old");
+      await there.zfs("umount", "backup/mail");
+      const replaced = await lazyssh("restore", "mail", "--yes-destroy-target");
+      expect([replaced.code, replaced.stderr]).toEqual([0, expect.stringContaining("is restored")]);
+      expect(await namesOf(there, "backup")).not.toContainEqual(expect.stringContaining("replaced"));
+      expect(await files(there, "backup/mail/old@one")).toEqual(before);
+
+      await there.zfs("set", "mountpoint=/mail", "backup/mail");
+      await there.zfs("mount", "backup/mail/old");
+      await fillDataset(there, "backup/mail/old", { files: 4, seed: 3 });
+      await there.zfs("snapshot", "-r", "backup/mail@two");
+      const next = await lazyssh("mail");
+      expect([next.code, next.stderr]).toEqual([0, expect.stringContaining("@two")]);
+      expect(await files(here, "tank/mail/old@two")).toEqual(await files(there, "backup/mail/old@two"));
+      expect(await files(here, "tank/mail/old@one")).toEqual(before);
     },
     TIMEOUT_MS,
   );
