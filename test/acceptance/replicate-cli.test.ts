@@ -14,7 +14,8 @@ const MIB = 1024 * 1024;
 
 const cli = useCli();
 
-describe.concurrent("lazyssh replicate, through the jump onto a machine that is up,", () => {
+// One after the other: zfs-fuse 0.7.0 dies now and then of much that is mounted and unmounted at once.
+describe("lazyssh replicate, through the jump onto a machine that is up,", () => {
   let keeper: Client;
   beforeAll(async () => {
     keeper = await cli().archive.session();
@@ -194,7 +195,7 @@ describe.concurrent("lazyssh replicate, through the jump onto a machine that is 
       await change(here, ways.source, "2", 2, 2 * MIB);
       const { up } = relay.passed;
       await using program = start(ways, "--compress", "none", "--rate-limit", "1MiB");
-      await eventually("half of it to be sent", () => relay.passed.up - up > MIB / 2);
+      await eventually("half of it to be sent", () => relay.passed.up - up > MIB / 2, 60_000);
       process.kill(childWith(program.process.pid, "recv"), "SIGKILL");
       const { code, stdout, stderr } = await program.ended;
       expect([code, stderr]).toEqual([0, expect.stringContaining("trying again")]);

@@ -98,13 +98,13 @@ describe.concurrent("before_stop", () => {
   ] as const)(
     "does not keep a machine running, but is told of as an error: %s",
     async (_, what, why) => {
-      await using s = await startScene({ blocks: beforeStop({ ...what, timeout: "3s" }) });
+      await using s = await startScene({ blocks: beforeStop({ ...what, timeout: "8s" }) });
       expect((await s.ssh("true")).code).toBe(0);
       const [machine = ""] = s.running().map(({ id }) => id);
       const line = await s.jump.logged("machine.before_stop_failed");
       expect(line).toMatchObject({ level: "error", machine });
       expect(line.reason).toMatch(why);
-      expect(line.reason).toMatch(/within 3 s.*the machine is shut down all the same$/);
+      expect(line.reason).toMatch(/within 8 s.*the machine is shut down all the same$/);
       expect(line.remedy).toContain(machine);
       await s.quiet();
       inOrder([Date.parse(String(line.time)), ...callTimes(s, "StopInstances", "TerminateInstances")]);
@@ -118,7 +118,7 @@ describe.concurrent("a machine with a volume", () => {
   it(
     "shuts down, and lets its programs end what they write, before it is terminated",
     async () => {
-      await using s = await startScene({ world: { delays: { shutdownMs: 4_000 } } });
+      await using s = await startScene({ world: { delays: { shutdownMs: 10_000 } } });
       const book = onVolume(s, "book");
       const closing = `sleep 1; echo closed >> ~/volume/book; ${NOW} >> ~/volume/book; exit`;
       const { code } = await s.ssh(
@@ -126,7 +126,7 @@ describe.concurrent("a machine with a volume", () => {
           ">/dev/null 2>&1 & until [ -e ~/volume/book ]; do sleep 0.05; done",
       );
       expect(code).toBe(0);
-      await s.quiet(20_000);
+      await s.quiet(40_000);
       const [open, closed, stamp] = readFileSync(book, "utf8").trim().split("\n");
       expect([open, closed]).toEqual(["open", "closed"]);
       const [stopping = 0, terminating = 0] = callTimes(s, "StopInstances", "TerminateInstances");

@@ -1,8 +1,10 @@
 import { fork } from "node:child_process";
+import { once } from "node:events";
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { startScene } from "../harness/scene.ts";
+import { freePort } from "../harness/tcp.ts";
 import { eventually } from "../harness/world.ts";
 
 describe("kill -9", () => {
@@ -77,7 +79,10 @@ describe("kill -9", () => {
     let relay = { port: 0, kill: () => Promise.resolve() };
     const startRelay = async (target: string, port: number): Promise<typeof relay> => {
       const child = fork(new URL("../fixtures/relay.mjs", import.meta.url), [String(port), target]);
-      const listening = await new Promise<number>((up) => child.once("message", (at) => up(Number(at))));
+      const listening = await Promise.race([
+        once(child, "message").then(([at]) => Number(at)),
+        once(child, "exit").then(() => Promise.reject(new Error("the relay has ended"))),
+      ]);
       const exited = new Promise<void>((exit) => child.once("exit", () => exit()));
       const kill = () => {
         child.kill("SIGKILL");
@@ -87,7 +92,7 @@ describe("kill -9", () => {
     };
     await using s = await startScene({
       endpoint: async (world) => {
-        relay = await startRelay(world.endpoint, 0);
+        relay = await startRelay(world.endpoint, await freePort());
         return `http://127.0.0.1:${relay.port}`;
       },
     });
@@ -107,7 +112,11 @@ describe("kill -9", () => {
       // The last connection has gone while nobody answers: the machine still runs, and is ended later.
       await s.jump.logged("machine.leak_suspected");
       expect(s.running()).toHaveLength(1);
-      relay = await startRelay(s.world.endpoint, port);
+      relay = await eventually(
+        "the relay, should somebody else have its port for a moment",
+        () => startRelay(s.world.endpoint, port).catch(() => undefined),
+        30_000,
+      );
       await s.quiet(40_000);
       expect((await s.ssh("echo again")).stdout.toString()).toBe("again\n");
     } finally {

@@ -1,11 +1,12 @@
 import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { connect, createServer } from "node:net";
+import { createServer } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { requires } from "../harness/requires.ts";
 import { type Scene, startScene } from "../harness/scene.ts";
+import { connected } from "../harness/tcp.ts";
 import { tempDir } from "../harness/temp.ts";
 import { eventually } from "../harness/world.ts";
 
@@ -164,8 +165,7 @@ describe("half-closed connections", () => {
     // Not ssh -W: that client gives its own direction up when the target's ends. A forwarded socket does not.
     const path = join(s.world.dir, "forwarded");
     s.start("ssh", ["-F", s.sshConfig, "-N", "-L", `${path}:here:${port}`, "lazyssh"]);
-    await eventually("the forwarded socket", () => existsSync(path));
-    const local = connect({ path, allowHalfOpen: true });
+    const local = await connected(path);
     local.resume();
     await once(local, "end");
     local.end(question);

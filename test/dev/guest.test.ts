@@ -151,7 +151,9 @@ describe("a guest with a boot program", () => {
     writeFileSync(boot, `#!/bin/sh\n${lines.join("\n")}\n`, { mode: 0o755 });
     await using world = await startWorld({ boot });
     const machine = await bootMachine(world, { volume: true });
-    const pid = Number((await ssh(world, machine, "cat service")).stdout);
+    const pid = Number(
+      (await ssh(world, machine, "until [ -s service ]; do sleep 0.02; done; cat service")).stdout,
+    );
     expect(isAlive(pid)).toBe(true);
     await eventually("its word on the console", async () => {
       const { Output = "" } = await world.ec2.send(new GetConsoleOutputCommand({ InstanceId: machine.id }));
@@ -170,7 +172,7 @@ describe("a guest with a boot program", () => {
 
 describe("a guest that is terminated", () => {
   test("lets its processes clean up, and leaves nothing of them", async () => {
-    await using world = await startWorld({ delays: { shutdownMs: 2000 } });
+    await using world = await startWorld({ delays: { shutdownMs: 5_000 } });
     const machine = await bootMachine(world, { volume: true });
     const script = "trap 'echo saved > volume/last; exit 0' TERM; echo ready; while :; do sleep 0.05; done";
     const args = [...sshOptions(world), `root@${machine.address}`, script];

@@ -36,7 +36,7 @@ describe("the switches under /_dev", () => {
 
   test("an outage cuts connections, refuses new ones, and ends on the same port", async () => {
     await using test = await startWorld();
-    const body = JSON.stringify({ ms: 300 });
+    const body = JSON.stringify({ ms: 3_000 });
     const answer = await fetch(`${test.world.endpoint}/_dev/outage`, { method: "POST", body });
     expect(answer.status).toBe(200);
     await eventually("connections are refused", async () => {

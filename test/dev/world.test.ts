@@ -180,7 +180,7 @@ describe("a machine of the world", () => {
   });
 
   test("that is stopped ends its processes in peace and holds its volumes; started, it has them at once", async () => {
-    world.world.setDelays({ shutdownMs: 2000 });
+    world.world.setDelays({ shutdownMs: 5_000 });
     const machine = await bootMachine(world, { volume: true });
     const script = `trap 'echo saved > volume/last; sync; exit 0' TERM; echo ready; while :; do sleep 0.05; done`;
     const args = [...sshOptions(world), `root@${machine.address}`, script];

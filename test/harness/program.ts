@@ -3,6 +3,7 @@ import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { devCredentialsEnv } from "../../src/dev/index.ts";
+import { systemClock } from "../../src/util/clock.ts";
 import { eventually } from "./world.ts";
 
 /** The built program: `npm test` builds it first. */
@@ -10,6 +11,7 @@ const LAZYSSH = fileURLToPath(new URL("../../dist/main.js", import.meta.url));
 
 /** Many programs that start at once on a busy machine take their time; what is promised of time is asserted by the test that is about it. */
 const LOGGED_MS = 60_000;
+const PIPES_MS = 5_000;
 /** For `expect.poll` of log lines, which may come some time after what they tell of has been seen. */
 export const LOGGED = { timeout: LOGGED_MS };
 
@@ -108,7 +110,13 @@ export function startProgram(args: readonly string[], options: ProgramOptions = 
     },
     async [Symbol.asyncDispose]() {
       if (child.exitCode === null && child.signalCode === null) kill("SIGKILL");
-      await ended;
+      // A worker of its that was stopped has its output, and keeps it open.
+      const patience = new AbortController();
+      const late = systemClock.sleep(PIPES_MS, patience.signal).catch(() => undefined);
+      await Promise.race([ended, late]);
+      patience.abort();
+      child.stdout.destroy();
+      child.stderr.destroy();
     },
   };
 }

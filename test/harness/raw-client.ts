@@ -1,4 +1,3 @@
-import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import Protocol from "ssh2/lib/protocol/Protocol.js";
 import { MSG, message, Reader } from "../../src/server/protocol.ts";
@@ -58,7 +57,7 @@ const DEADLINE_MS = 15_000;
 export async function rawClient(port: number, options: RawOptions = {}): Promise<RawClient> {
   const socket = options.socket ?? connect(port, "127.0.0.1");
   socket.on("error", () => undefined);
-  const closed = once(socket, "close").then(() => undefined);
+  const closed = new Promise<void>((resolve) => socket.once("close", () => resolve()));
   const received: Buffer[] = [];
   let wake: () => void = () => undefined;
   let ready: () => void = () => undefined;

@@ -4,6 +4,7 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { GONE } from "./temp.ts";
 
 const run = promisify(execFile);
 
@@ -66,7 +67,7 @@ export async function sshFolder(): Promise<SshFolder> {
       await writeFile(knownHosts, line, { flag: "a" });
     },
     async [Symbol.asyncDispose]() {
-      await rm(path, { recursive: true, force: true });
+      await rm(path, GONE);
     },
   };
 }

@@ -1,7 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { chmod, copyFile, mkdir, writeFile } from "node:fs/promises";
-import { connect } from "node:net";
 import { userInfo } from "node:os";
 import { join } from "node:path";
 import type { KeyFiles, SshFolder } from "./ssh.ts";
@@ -64,7 +63,7 @@ MaxStartups 100
   try {
     await eventually("sshd to listen", () => {
       if (child.exitCode !== null) throw new Error(`sshd ended: ${stderr}`);
-      return reachable(port);
+      return stderr.includes("Server listening on");
     });
     await folder.known("127.0.0.1", port, hostKey, alias);
     return { port, user: userInfo().username, [Symbol.asyncDispose]: dispose };
@@ -72,15 +71,4 @@ MaxStartups 100
     await dispose();
     throw error;
   }
-}
-
-function reachable(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, "127.0.0.1");
-    socket.once("error", () => resolve(false));
-    socket.once("connect", () => {
-      socket.destroy();
-      resolve(true);
-    });
-  });
 }

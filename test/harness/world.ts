@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { EC2Client } from "@aws-sdk/client-ec2";
 import { createWorld, type World, type WorldOptions } from "../../src/dev/index.ts";
 import { systemClock } from "../../src/util/clock.ts";
+import { GONE } from "./temp.ts";
 
 /** Guests are processes of their own, and Node 20 runs no TypeScript: `npm run build` first. */
 const GUEST_PROGRAM = new URL("../../dist/dev/guest/main.js", import.meta.url);
@@ -34,7 +35,7 @@ export async function startWorld(options: Partial<WorldOptions> = {}): Promise<T
   const stop = async (): Promise<void> => {
     ec2.destroy();
     await world.close();
-    if (options.dir === undefined) rmSync(dir, { recursive: true, force: true });
+    if (options.dir === undefined) rmSync(dir, GONE);
     if (problems.length > 0) throw new Error(`the dev world had problems: ${problems.join("; ")}`);
   };
   return { world, ec2, stop, [Symbol.asyncDispose]: stop };

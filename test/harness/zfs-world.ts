@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { quote } from "../../src/util/shell.ts";
 import { type ClientResult, startClient } from "./scene.ts";
+import { GONE } from "./temp.ts";
 import { eventually } from "./world.ts";
 import { type Zfs, zfsIn } from "./zfs.ts";
 import { systemProgram } from "./zfs-needs.ts";
@@ -74,7 +75,7 @@ export async function startZfsWorld(name: string): Promise<ZfsWorld> {
   };
   const dispose = async (): Promise<void> => {
     await kill();
-    rmSync(folder, { recursive: true, force: true });
+    rmSync(folder, GONE);
   };
 
   try {

@@ -22,7 +22,8 @@ it("the program waits for its channels at SIGTERM, for drain_timeout at most", a
     seconds: 3_600,
   });
   const refused = await ssh(["-F", config, "-W", `here:${j.target.port}`, "lazyssh"]);
-  expect(refused.stderr).toContain("Connection refused");
+  // One that is taken by the listener just before it closes is reset.
+  expect(refused.stderr).toMatch(/Connection (refused|reset|closed)/);
   await channel.goesOn(1024 * 1024);
   await channel.end();
   const { code } = await program.ended;

@@ -76,8 +76,10 @@ describe("a running jump host", () => {
   });
 
   it("serves metrics where the config says so", async () => {
+    const given = await config(undefined);
     const at = await port({ taken: false });
-    const { host } = await start(await config(at));
+    const metrics = { host: "127.0.0.1", port: at };
+    const { host } = await start({ ...given, server: { ...given.server, metrics } });
     expect(await (await fetch(`http://127.0.0.1:${at}/metrics`)).text()).toContain("lazyssh_connections 0\n");
     await host.close("SIGTERM");
     await expect(fetch(`http://127.0.0.1:${at}/metrics`)).rejects.toThrow();

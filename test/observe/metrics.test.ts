@@ -209,7 +209,7 @@ describe("the metrics listener", () => {
     const socket = connect(server.address.port, "127.0.0.1");
     socket.on("error", () => undefined);
     await once(socket, "connect");
-    const closed = once(socket, "close");
+    const closed = new Promise((done) => socket.once("close", done));
     await server.close();
     await closed;
   });

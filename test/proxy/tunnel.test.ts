@@ -41,7 +41,11 @@ function client(space = Number.MAX_SAFE_INTEGER): Client {
   return end;
 }
 
-async function joined(end: Client, onConnection: (socket: Socket) => void): Promise<Joined> {
+async function joined(
+  end: Client,
+  onConnection: (socket: Socket) => void,
+  lingerMs = 1_000,
+): Promise<Joined> {
   const target = await tcpTarget(onConnection);
   const socket = await dial({
     target: "archiver",
@@ -52,7 +56,7 @@ async function joined(end: Client, onConnection: (socket: Socket) => void): Prom
     timeoutMs: 10_000,
     signal: new AbortController().signal,
   });
-  const tunnel = createTunnel({ socket, client: end, clock: systemClock, lingerMs: 1_000 });
+  const tunnel = createTunnel({ socket, client: end, clock: systemClock, lingerMs });
   return {
     target,
     tunnel,
@@ -118,18 +122,22 @@ test("a client that leaves after its last byte has it delivered, even to a targe
   const received: Buffer[] = [];
   const end = client(10);
   const block = Buffer.alloc(64 * 1024);
-  await using pair = await joined(end, (socket) => {
-    // Reads only as long as its own output is taken, as a simple server would.
-    const talk = (): void => {
-      socket.write(block, (error) => {
-        if (error) return;
-        const chunk = socket.read() as Buffer | null;
-        if (chunk) received.push(chunk);
-        talk();
-      });
-    };
-    talk();
-  });
+  await using pair = await joined(
+    end,
+    (socket) => {
+      // Reads only as long as its own output is taken, as a simple server would.
+      const talk = (): void => {
+        socket.write(block, (error) => {
+          if (error) return;
+          const chunk = socket.read() as Buffer | null;
+          if (chunk) received.push(chunk);
+          talk();
+        });
+      };
+      talk();
+    },
+    5_000,
+  );
   const sent = randomBytes(3_000_000);
   pair.tunnel.fromClient(sent);
   pair.tunnel.flush(() => () => undefined);
@@ -144,7 +152,11 @@ test("an answer sent before the target broke off is delivered, though writing to
   const answer = randomBytes(90_000);
   const end = client(1_000);
   await using pair = await joined(end, (socket) => {
-    socket.write(answer, () => void systemClock.sleep(100).then(() => socket.resetAndDestroy()));
+    socket.write(answer);
+    // Then there is room for the rest in the buffers of the system.
+    void poll("the first of it to be read", () => end.space === 0)
+      .then(() => systemClock.sleep(100))
+      .then(() => socket.resetAndDestroy());
   });
   await poll("target gone", () => pair.target.sockets.size === 0);
   await systemClock.sleep(200);

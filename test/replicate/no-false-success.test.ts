@@ -224,7 +224,8 @@ function isReceived(target: string): boolean {
   return stdout.split("\n").some((line) => ends.test(line));
 }
 
-describe.concurrent("no success is reported, and who has failed is named, when", () => {
+// One after the other: zfs-fuse 0.7.0 dies now and then of much that is mounted and unmounted at once.
+describe("no success is reported, and who has failed is named, when", () => {
   for (const [name, fault] of FAULTS) {
     testWithZfs(
       name,

@@ -10,7 +10,7 @@ let config: string;
 let target: TcpTarget;
 
 beforeAll(async () => {
-  door = await openDoor({ limits: { handoverMs: HANDOVER_MS, loginGraceMs: 1_500 } });
+  door = await openDoor({ limits: { handoverMs: HANDOVER_MS } });
   config = await door.config();
   target = await tcpTarget(echo);
 });
@@ -32,9 +32,18 @@ describe("a machine that is booted during the login", () => {
   });
 
   test("may take longer to boot than a login may", async () => {
-    door.targets.boot = (_, signal) => systemClock.sleep(2_500, signal);
-    const result = await ssh(through("-W", `archiver:${target.port}`), { input: "late" });
-    door.targets.boot = () => Promise.resolve();
+    await using hasty = await openDoor({ limits: { loginGraceMs: 5_000 } });
+    hasty.targets.boot = (_, signal) => systemClock.sleep(6_000, signal);
+    const args = [
+      "-F",
+      await hasty.config(),
+      "-l",
+      "boot+archiver",
+      "-W",
+      `archiver:${target.port}`,
+      "lazyssh",
+    ];
+    const result = await ssh(args, { input: "late" });
     expect([result.code, result.stdout.toString()]).toEqual([0, "late"]);
   });
 

@@ -17,8 +17,8 @@ let serve: (socket: Socket) => void = echo;
 beforeAll(async () => {
   door = await openDoor({
     limits: {
-      loginGraceMs: 1_500,
-      keyExchangeMs: 1_000,
+      loginGraceMs: 6_000,
+      keyExchangeMs: 5_000,
       rekeyingMs: 1_000,
       startups: { begin: 60, rate: 100, full: 60 },
       penalties: false,
@@ -101,8 +101,8 @@ describe("before the login", () => {
   });
 
   test("the grace counts from one's own arrival, however long the server has been up", async () => {
-    await using old = await openDoor({ limits: { loginGraceMs: 1_000 } });
-    await systemClock.sleep(1_100);
+    await using old = await openDoor({ limits: { loginGraceMs: 4_000 } });
+    await systemClock.sleep(4_100);
     await using client = await rawClient(old.port);
     await client.login(old.clientKey);
     expect(client.socket.closed).toBe(false);
@@ -113,9 +113,9 @@ describe("before the login", () => {
     socket.resume();
     const started = Date.now();
     await poll("end of the connection", () => socket.closed);
-    expect(Date.now() - started).toBeLessThan(10_000);
+    expect(Date.now() - started).toBeLessThan(18_000);
     const { reason } = await door.event("connection.close", (event) => event.reason.includes("took longer"));
-    expect(reason).toMatch(/the (login|key exchange) took longer than 1(\.5)? s/);
+    expect(reason).toMatch(/the (login|key exchange) took longer than [56] s/);
   });
 
   test("an identification that comes byte by byte is understood", async () => {
@@ -135,7 +135,7 @@ describe("before the login", () => {
 
   test("one who exchanges keys but does not log in is told so and dropped", async () => {
     await using client = await rawClient(door.port);
-    expect(await farewell(client)).toBe("the login took longer than 1.5 s");
+    expect(await farewell(client)).toBe("the login took longer than 6 s");
   });
 
   test("six failed logins, none included, are the last", async () => {
@@ -189,7 +189,7 @@ describe("before the login", () => {
     await using client = await loggedIn();
     const strangers = Array.from({ length: 80 }, () => connect(door.port, "127.0.0.1"));
     for (const stranger of strangers) stranger.on("error", () => undefined).resume();
-    await poll("twenty dropped", () => strangers.filter(({ closed }) => closed).length >= 20, 1_000);
+    await poll("twenty dropped", () => strangers.filter(({ closed }) => closed).length >= 20, 4_000);
     const { id } = await client.open("archiver", target.port);
     expect(id).toBe(0);
     await poll("the rest dropped", () => strangers.every(({ closed }) => closed));

@@ -11,6 +11,8 @@ import { tempDir } from "../harness/temp.ts";
 
 const BUILT = fileURLToPath(new URL("../../dist/util/socket-lock.js", import.meta.url));
 
+/** Its holder may be busy with something else for a while. */
+const patient: Clock = { now: systemClock.now, sleep: (ms, signal) => systemClock.sleep(ms * 10, signal) };
 const hasty: Clock = { now: systemClock.now, sleep: (ms, signal) => systemClock.sleep(ms / 10, signal) };
 
 async function take(folder: string, name = "lock", clock = systemClock): Promise<Taking> {
@@ -25,7 +27,7 @@ describe("takeSocketLock", () => {
     const before = Date.now();
     const first = await takeSocketLock({ folder, name: "lock" });
     if (first.kind === "held") throw new Error("nobody had it");
-    const second = await take(folder);
+    const second = await take(folder, "lock", patient);
     expect(second).toEqual({ kind: "held", holder: { pid: process.pid, since: expect.any(Number) } });
     if (second.kind === "held") expect(second.holder.since).toBeGreaterThanOrEqual(before);
     await first.lock.close();
@@ -79,7 +81,7 @@ describe("takeSocketLock", () => {
     const exit = new Promise((exited) => holder.once("exit", exited));
     onTestFinished(() => void holder.kill("SIGKILL"));
     expect(await new Promise((said) => holder.once("message", said))).toBe("taken");
-    expect(await take(folder)).toMatchObject({ kind: "held", holder: { pid: holder.pid } });
+    expect(await take(folder, "lock", patient)).toMatchObject({ kind: "held", holder: { pid: holder.pid } });
     // One that is stopped does not answer, and holds it all the same.
     process.kill(holder.pid ?? 0, "SIGSTOP");
     const silent = { kind: "held", holder: { pid: undefined, since: undefined } };

@@ -71,7 +71,9 @@ export const STAY = `${BOOT}exec sleep 60`;
 /** As a daemon does: started in the background, known by a file. */
 export const daemon = {
   foreground: false,
-  start: sh(`(${BOOT.replace("$$", "$(sh -c 'echo $PPID')")} exec sleep 60) & echo $! >pid`),
+  start: sh(
+    `(${BOOT.replace("$$", "$(sh -c 'echo $PPID')")} exec sleep 60) & echo $! >pid; until [ -s machine.log ]; do sleep 0.01; done`,
+  ),
   status: sh("kill -0 $(cat pid) 2>/dev/null || exit 3"),
   stop: sh("kill $(cat pid)"),
 } satisfies Partial<CommandTarget>;
@@ -84,5 +86,22 @@ export function machines(patch: Partial<CommandTarget>, graceMs = 200) {
   const phase = async (id: string): Promise<string> => (await open().describe(id, never)).phase;
   const gone = (id: string) => eventually("its end", async () => (await phase(id)) === "gone");
   const fact = (id: string, name: string): string => join(folder, "commands", id, `${name}.json`);
-  return { folder, open, provider: open(), gone, phase, fact };
+  /** One in the foreground may be there before its first line of shell was run. */
+  const booted = (count = 1) =>
+    eventually("its boot", () => {
+      const pids = pidsIn(folder);
+      return pids.length === count && pids;
+    });
+  return { folder, open, provider: open(), gone, phase, fact, booted };
+}
+
+/** What is said of an order that comes to nothing: by the order itself, or, when the command takes its time to fail, by a look at the machine. */
+export async function refusal({ provider, gone }: ReturnType<typeof machines>): Promise<string> {
+  try {
+    const { id } = await provider.create(order, never);
+    await gone(id);
+    return (await provider.describe(id, never)).reason ?? "";
+  } catch (error) {
+    return (error as Error).message;
+  }
 }

@@ -75,7 +75,7 @@ describe("a machine that is started and asked for", () => {
       start: sh("touch up; exec sleep 60"),
       status: sh("[ -e up ] || exit 3"),
       stop: sh("rm up"),
-      startTimeoutMs: 300,
+      startTimeoutMs: 3_000,
     });
     const { id } = await provider.create(order, never);
     expect(await provider.describe(id, never)).toMatchObject({

@@ -25,7 +25,7 @@ function whole(): { stages: Stage[]; file: string; ended: string } {
 
 /** Those that were killed take a moment to be gone. */
 async function allGone(alive: () => readonly string[]): Promise<void> {
-  await eventually("all processes to be gone", () => alive().length === 0, 2_000);
+  await eventually("all processes to be gone", () => alive().length === 0);
 }
 
 /** What a stage does wrong. `$IN` is what it reads. */
@@ -70,11 +70,11 @@ describe("a pipeline", () => {
     const input = index === 0 ? "/dev/zero" : "/dev/stdin";
     stages[index] = script(name, text.replaceAll("$IN", input));
     const { options, alive } = marked(stages);
-    const stallMs = fault.startsWith("keeps still") ? 300 : options.stallMs;
+    const stallMs = fault.startsWith("keeps still") ? 2_000 : options.stallMs;
     const result = await runPipeline({ ...options, stallMs });
     expect(result.ok).toBe(false);
     expect(result.failure).toMatch(says);
-    expect(result.failure).toMatch(new RegExp(`^(no byte has moved for 300 ms: )?${name} `));
+    expect(result.failure).toMatch(new RegExp(`^(no byte has moved for 2 s: )?${name} `));
     expect(result.stalled).toBe(fault.startsWith("keeps still"));
     // The receiver was never told that this is the end.
     expect(existsSync(ended)).toBe(false);
@@ -133,9 +133,10 @@ describe("a pipeline", () => {
   });
 
   it("does not take one that lost its reader for the cause", async () => {
+    const about = join(tempDir(), "about");
     const { options } = marked([
-      script("send", "head -c 1000 /dev/zero; kill -PIPE $$"),
-      script("receive", "sleep 0.1; exit 5"),
+      script("send", 'until [ -e "$1" ]; do sleep 0.01; done; head -c 1000 /dev/zero; kill -PIPE $$', about),
+      script("receive", ': > "$1"; sleep 0.1; exit 5', about),
     ]);
     expect((await runPipeline(options)).failure).toBe(
       "receive exited with status 5; after that send was ended by SIGPIPE",
@@ -169,29 +170,28 @@ describe("a pipeline", () => {
   });
 
   it("says which side does not move", async () => {
-    const slow = { stallMs: 200 };
+    const slow = { stallMs: 2_000 };
     const mute = marked([
       script("send", "exec sleep 600"),
       script("squeeze", "exec cat"),
       script("receive", "exec cat"),
     ]);
     expect((await runPipeline({ ...mute.options, ...slow, meterAfter: 1 })).failure).toMatch(
-      /^no byte has moved for 200 ms: send sends nothing/,
+      /^no byte has moved for 2 s: send sends nothing/,
     );
     const deaf = marked([script("send", "exec cat /dev/zero"), script("receive", "exec sleep 600")]);
     expect((await runPipeline({ ...deaf.options, ...slow })).failure).toMatch(
-      /^no byte has moved for 200 ms: receive does not take what it is sent/,
+      /^no byte has moved for 2 s: receive does not take what it is sent/,
     );
     await allGone(mute.alive);
     await allGone(deaf.alive);
   });
 
   it("waits for the last stage as long as it is told to, after the end of the stream", async () => {
-    const stages = [script("send", "echo 1"), script("receive", "cat >/dev/null; sleep 0.5")];
-    expect(await runPipeline({ ...marked(stages).options, stallMs: 100, endMs: 20_000 })).toMatchObject({
-      ok: true,
-    });
-    expect(await runPipeline({ ...marked(stages).options, endMs: 200 })).toMatchObject({
+    const stages = (last: string) => [script("send", "echo 1"), script("receive", `cat >/dev/null; ${last}`)];
+    const patient = { ...marked(stages("sleep 3")).options, stallMs: 2_000, endMs: 20_000 };
+    expect(await runPipeline(patient)).toMatchObject({ ok: true });
+    expect(await runPipeline({ ...marked(stages("exec sleep 600")).options, endMs: 200 })).toMatchObject({
       stalled: true,
       failure: expect.stringMatching(/^receive did not exit within 200 ms after the end of the stream/),
     });

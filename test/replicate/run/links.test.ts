@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { describe, expect } from "vitest";
 import { eventually } from "../../harness/world.ts";
 import { testWithZfs } from "../../harness/zfs-needs.ts";
@@ -67,16 +68,19 @@ describe("a run over a link that fails", () => {
       expect(outcome).toMatchObject({ status: "failed", datasets: [{ status: "failed", snapshots: [] }] });
       expect(outcome.errors.join()).toContain("interrupted: SIGTERM");
       expect(outcome.seconds).toBeLessThan(20);
-      await eventually("the partial receive to be gone", async () =>
-        archive.there.get("guid", job.destination).then(
-          () => false,
-          () => true,
-        ),
-      );
+      const partialGone = () =>
+        eventually("the partial receive to be gone", () =>
+          archive.there.get("guid", job.destination).then(
+            () => false,
+            () => true,
+          ),
+        );
+      await partialGone();
 
       const late = await run(world(), { ...job, ...slow(), timeoutMs: 1_500 });
       expect(late.outcome.status).toBe("failed");
       expect(late.outcome.errors.join()).toContain("longer than 1.5 s (timeout)");
+      await partialGone();
       expect((await run(world(), job)).outcome.status).toBe("ok");
       await hasArrived(job.source, job.destination);
     },
@@ -87,7 +91,7 @@ describe("a run over a link that fails", () => {
     "tries again when nothing moves any more",
     async () => {
       const { source, archive } = world();
-      const job = { source: "tank/silent", destination: "backup/silent", stallTimeoutMs: 1_000 };
+      const job = { source: "tank/silent", destination: "backup/silent", stallTimeoutMs: 3_000 };
       await dataset(source, job.source, 1, 2 * 1024 * 1024);
       await using relay = await archive.relay({ bytesPerSecond: 4 * 1024 * 1024 });
       const said: string[] = [];
@@ -103,7 +107,7 @@ describe("a run over a link that fails", () => {
           },
         },
       );
-      expect(said.join("\n")).toMatch(/no byte has moved for 1 s.*trying again/);
+      expect(said.join("\n")).toMatch(/no byte has moved for 3 s.*trying again/);
       expect(outcome).toMatchObject({ status: "ok", errors: [] });
       await hasArrived(job.source, job.destination);
     },
@@ -117,14 +121,18 @@ describe("a run over a link that fails", () => {
       const job = { source: "tank/pruned", destination: "backup/pruned", recursive: true };
       await dataset(source, job.source, 1);
       await dataset(source, "tank/pruned/child", 3);
-      let pruning: Promise<unknown> | undefined;
+      let pruned = false;
       const { outcome } = await run(world(), job, {
         say: (line) => {
-          if (!line.includes("tank/pruned: sending")) return;
-          pruning = Promise.all(["1", "2"].map((name) => source.zfs("destroy", `tank/pruned/child@${name}`)));
+          if (pruned || !line.includes("tank/pruned: sending")) return;
+          pruned = true;
+          // Before the run goes on.
+          for (const name of ["1", "2"]) {
+            const [command, ...args] = source.wrap(["zfs", "destroy", `tank/pruned/child@${name}`]);
+            execFileSync(command, args);
+          }
         },
       });
-      await pruning;
       expect(outcome).toMatchObject({
         ...{ status: "ok", errors: [] },
         datasets: [{ snapshots: ["1"] }, { status: "ok", snapshots: ["3"] }],

@@ -222,9 +222,9 @@ describe.concurrent("openSession", () => {
       `#!/bin/sh\n[ "$1" = -V ] && exec ssh -V\necho $$ >> ${dir}/pids\necho waiting >&2\nexec sleep 100\n`,
       { mode: 0o755 },
     );
-    const late = open({ program }, { bootTimeoutMs: 1_500 });
+    const late = open({ program }, { bootTimeoutMs: 6_000 });
     await expect(late).rejects.toThrow(
-      "archiver did not answer within 1.5 s (boot_timeout); ssh says: waiting",
+      "archiver did not answer within 6 s (boot_timeout); ssh says: waiting",
     );
     const abort = new AbortController();
     const left = open({ program }, { signal: abort.signal });

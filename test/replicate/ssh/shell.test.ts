@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { endGroup } from "../../../src/replicate/ssh/run.ts";
 import { Shell } from "../../../src/replicate/ssh/shell.ts";
-import { stayAlive, systemClock } from "../../../src/util/clock.ts";
+import { type Clock, stayAlive, systemClock } from "../../../src/util/clock.ts";
 
 const never = new AbortController().signal;
 let awake: Disposable;
@@ -14,7 +14,7 @@ beforeAll(() => {
 afterAll(() => awake[Symbol.dispose]());
 
 /** A shell of this system; `script` is run before it reads what it is sent. */
-function start(script = ""): { shell: Shell; pid: number } & AsyncDisposable {
+function start(script = "", clock: Clock = systemClock): { shell: Shell; pid: number } & AsyncDisposable {
   const child = spawn("sh", ["-c", `${script}\nexec sh`], {
     detached: true,
     stdio: ["pipe", "pipe", "pipe"],
@@ -23,7 +23,7 @@ function start(script = ""): { shell: Shell; pid: number } & AsyncDisposable {
   const ended = once(child, "close");
   const kill = () => endGroup(child, systemClock);
   return {
-    shell: new Shell({ stdin, stdout, stderr, ended, kill }, systemClock),
+    shell: new Shell({ stdin, stdout, stderr, ended, kill }, clock),
     pid,
     async [Symbol.asyncDispose]() {
       stdin.end();
@@ -81,13 +81,19 @@ describe("a shell", () => {
   });
 
   it("runs one after the other, and leaves to others what would wait", async () => {
-    await using started = start();
-    const { shell } = started;
+    // That waits for the other one longer than is usual, since the start of the shell is a part of it.
+    const patient: Clock = {
+      now: systemClock.now,
+      sleep: (ms, signal) => systemClock.sleep(40 * ms, signal),
+    };
+    await using calm = start("", patient);
     const [quick, also] = await Promise.all([
-      shell.run(["echo", "1"], never),
-      shell.run(["echo", "2"], never),
+      calm.shell.run(["echo", "1"], never),
+      calm.shell.run(["echo", "2"], never),
     ]);
     expect([quick?.stdout, also?.stdout]).toEqual(["1\n", "2\n"]);
+    await using started = start();
+    const { shell } = started;
     const slow = shell.run(["sleep", "0.8"], never);
     expect(await shell.run(["echo", "3"], never)).toBeUndefined();
     expect((await slow)?.status).toBe(0);
