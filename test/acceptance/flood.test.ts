@@ -87,18 +87,22 @@ describe("while 5,000 connections that say nothing come 200 at a time, again and
       const base = resourcesOf(jump.program);
 
       const times: number[] = [];
+      const before = jump.program.log.length;
+      let logged = Number.POSITIVE_INFINITY;
       const done = await flood(jump.port, addresses, async () => {
         const until = Date.now() + FLOOD_MS;
         while (Date.now() < until) {
           times.push(await getIn(config, target));
           await systemClock.sleep(250);
         }
+        logged = jump.program.log.length - before;
       });
       await eventually("the files to be closed", () => resourcesOf(jump.program).files <= base.files, 30_000);
       const after = resourcesOf(jump.program);
       const report = {
         connections: done.connected,
         dropped: done.dropped,
+        logged,
         logins: times.length,
         calmMs: Math.round(median(calm)),
         medianMs: Math.round(median(times)),
@@ -106,8 +110,7 @@ describe("while 5,000 connections that say nothing come 200 at a time, again and
         rssMiB: [cold, base, after].map(({ rss }) => Math.round(rss / MIB)),
       };
       console.info(`flood ${from}: ${JSON.stringify(report)}`);
-      // As many as the attacker gets the time for; here and in CI it is more than a hundred thousand in half a minute.
-      expect(done.dropped).toBeGreaterThan(500);
+      expect(done.dropped).toBeGreaterThan(2_000);
       expect(times.length).toBeGreaterThan(4);
       // Where others are at work on the machine, as none should be in CI, `ssh` itself takes its time.
       const allowance = CI ? 0 : 10 * median(calm);
@@ -116,8 +119,8 @@ describe("while 5,000 connections that say nothing come 200 at a time, again and
       expect(after.rss - cold.rss).toBeLessThan(64 * MIB);
       // What is logged does not grow with their number.
       expect(jump.program.log.filter(({ msg }) => msg === "connections.refused").length).toBeLessThan(5);
-      // Of the 5,000 that are there when a flood ends those leave by themselves that the server comes to see: two lines each, of two floods.
-      expect(jump.program.log.length).toBeLessThan(20_000 + 10 * (times.length + calm.length));
+      // While it goes on: those who leave by themselves when it ends are logged, two lines each.
+      expect(logged).toBeLessThan(1_000 + 10 * times.length);
     },
     FLOOD_MS + 120_000,
   );

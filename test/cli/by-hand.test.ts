@@ -61,7 +61,7 @@ Prices of volumes are what AWS lists for us-east-1.
     machines.found = new Error("the credentials have expired");
     const { run } = await open(machines);
     const { stdout } = await run("status");
-    expect(stdout).toMatch(/no id yet {2}ready for \d+ s/);
+    expect(stdout).toMatch(/no id yet {2}ready for \d s/);
     expect(stdout).toContain("           waits for: vol-1 is in-use by i-2\n");
     expect(stdout).toContain("           takes no new connections: EC2 takes it back at 10:00\n");
     expect(stdout).toContain("  volumes  not known: the credentials have expired\n");

@@ -44,7 +44,7 @@ test("a relay keeps to its rate", async () => {
   await once(client, "data");
   const seconds = (performance.now() - started) / 1000;
   expect(seconds).toBeGreaterThan(0.35);
-  expect(seconds).toBeLessThan(10); // on a machine with much else to do
+  expect(seconds).toBeLessThan(2); // on a machine with much else to do
 });
 
 test("a relay that is to be cut passes as many bytes as it was told, and takes new connections", async () => {

@@ -94,14 +94,3 @@ export function machines(patch: Partial<CommandTarget>, graceMs = 200) {
     });
   return { folder, open, provider: open(), gone, phase, fact, booted };
 }
-
-/** What is said of an order that comes to nothing: by the order itself, or, when the command takes its time to fail, by a look at the machine. */
-export async function refusal({ provider, gone }: ReturnType<typeof machines>): Promise<string> {
-  try {
-    const { id } = await provider.create(order, never);
-    await gone(id);
-    return (await provider.describe(id, never)).reason ?? "";
-  } catch (error) {
-    return (error as Error).message;
-  }
-}

@@ -25,7 +25,7 @@ function whole(): { stages: Stage[]; file: string; ended: string } {
 
 /** Those that were killed take a moment to be gone. */
 async function allGone(alive: () => readonly string[]): Promise<void> {
-  await eventually("all processes to be gone", () => alive().length === 0);
+  await eventually("all processes to be gone", () => alive().length === 0, 2_000);
 }
 
 /** What a stage does wrong. `$IN` is what it reads. */
