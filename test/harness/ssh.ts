@@ -126,6 +126,9 @@ export function startSsh(args: readonly string[], options: StartOptions = {}): R
     const timer = setTimeout(() => {
       late = true;
       child.kill("SIGKILL");
+      // A client of a master has given these to it, which keeps them open for as long as the other side runs.
+      child.stdout.destroy();
+      child.stderr.destroy();
     }, deadlineMs);
     try {
       const [code] = (await once(child, "close")) as [number | null];

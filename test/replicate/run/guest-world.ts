@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect } from "vitest";
+import { afterAll, afterEach, beforeAll, expect } from "vitest";
 import type { ReplicateJob } from "../../../src/config/replicate.ts";
 import { guestBehindJump } from "../../harness/guest.ts";
 import type { JumpHost } from "../../harness/jump-host.ts";
@@ -23,6 +23,8 @@ export interface GuestWorld {
   /** A slow link to the jump that can be cut, and the config of an ssh that goes over it. */
   readonly relay: Relay;
   readonly relayConfig: string;
+  /** What the guest and the jump host say of themselves, for a test that has failed. */
+  told(): Promise<string>;
   /** Runs a line in the guest's shell, in a session that is there from the first one to the end, and answers what it prints. */
   on(line: string): Promise<string>;
   /** What is in a snapshot there, file by file, also where it is not mounted. */
@@ -50,6 +52,9 @@ export function useGuest(): () => GuestWorld {
   beforeAll(async () => {
     world = await startGuest();
   }, 90_000);
+  afterEach(async ({ task }) => {
+    if (task.result?.state === "fail" && world) throw new Error(`the guest says:\n${await world.told()}`);
+  }, 60_000);
   afterAll(() => world?.[Symbol.asyncDispose](), 90_000);
   return () => {
     if (!world) throw new Error("no guest was started");
@@ -59,7 +64,7 @@ export function useGuest(): () => GuestWorld {
 
 async function startGuest(): Promise<GuestWorld & AsyncDisposable> {
   const guest = await guestBehindJump('linger = "1m"');
-  const { jump, sshConfig } = guest;
+  const { jump, sshConfig, told } = guest;
   const { folder, port } = jump;
   const relay = await startRelay(port, { bytesPerSecond: RATE });
   const relayConfig = `${sshConfig}-relay`;
@@ -94,7 +99,7 @@ exec ssh ${over} "${program}$words"
   }
 
   return {
-    ...{ jump, sshConfig, relay, relayConfig, on },
+    ...{ jump, sshConfig, relay, relayConfig, on, told },
     async filesOf(snapshot) {
       const clone = `${snapshot.split("/")[0]}/look`;
       const listed = await on(
@@ -105,7 +110,13 @@ exec ssh ${over} "${program}$words"
     },
     ownJob: (more) => {
       const job = jobOf({ source: { binDir: folder.path }, sshConfig: relayConfig }, more);
-      return { ...job, target: "guest", bootTimeoutMs: 120_000, timeoutMs: LIMIT_MS, stallTimeoutMs: 60_000 };
+      return {
+        ...job,
+        target: "guest",
+        bootTimeoutMs: 120_000,
+        timeoutMs: LIMIT_MS / 2,
+        stallTimeoutMs: 60_000,
+      };
     },
     asked: async () => {
       const words = await readFile(log, "utf8");

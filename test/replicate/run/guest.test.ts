@@ -24,7 +24,7 @@ testWithGuest(
       {
         ...{ target: "guest", source: "tank/safe", destination: "backup/safe" },
         ...{ before: ["sh", "-c", POOL], after: ["zpool", "export", "backup"] },
-        ...{ bootTimeoutMs: 120_000, timeoutMs: LIMIT_MS, scrubEveryMs: 86_400_000 },
+        ...{ bootTimeoutMs: 120_000, timeoutMs: LIMIT_MS / 2, scrubEveryMs: 86_400_000 },
       },
     );
     await dataset(source, "tank/safe", 3);
