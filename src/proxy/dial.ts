@@ -13,8 +13,8 @@ export interface DialOptions {
   readonly readBuffer: Uint8Array;
   readonly clock: Clock;
   readonly timeoutMs: number;
-  /** Gives up; the promise rejects with the signal's reason. */
-  readonly signal: AbortSignal;
+  /** Any of them: gives up; the promise rejects with its reason. */
+  readonly signals: readonly AbortSignal[];
 }
 
 /** How often the system asks a silent target whether it is still there. */
@@ -26,17 +26,21 @@ const KEEPALIVE_MS = 30_000;
  * @throws LazysshError `CONNECT_FAILED` in words for the user, or the signal's reason.
  */
 export async function dial(options: DialOptions): Promise<TargetSocket> {
-  const { target, host, port, readBuffer, clock, timeoutMs, signal } = options;
-  signal.throwIfAborted();
-  using limit = deadline(clock, timeoutMs, () => tooLate(options), signal);
+  const { target, host, port, readBuffer, clock, timeoutMs, signals } = options;
+  for (const signal of signals) signal.throwIfAborted();
+  using limit = deadline(clock, timeoutMs, () => tooLate(options), ...signals);
   const socket = new TargetSocket(readBuffer);
+  let failed: ((error: Error) => void) | undefined;
   try {
     const connected = new Promise<void>((resolve, reject) => {
-      socket.once("error", (error) => reject(connectFailed(target, port, error)));
+      failed = (error) => reject(connectFailed(target, port, error));
+      socket.once("error", failed);
       socket.once("connect", resolve);
       socket.connect({ host, port, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEPALIVE_MS });
     });
     await unlessAborted(limit.signal, connected);
+    // It would keep what was only of use until now for as long as the socket is there.
+    if (failed) socket.off("error", failed);
   } catch (error) {
     socket.destroy();
     throw error;

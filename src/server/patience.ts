@@ -1,5 +1,4 @@
 import type { Clock } from "../util/clock.ts";
-import { type Deadline, deadline } from "../util/deadline.ts";
 import { formatDuration } from "../util/duration.ts";
 import type { Limits } from "./limits.ts";
 
@@ -11,6 +10,9 @@ export interface PatienceOptions {
   /** Something took too long. */
   readonly onOver: (reason: string) => void;
 }
+
+/** Not an error, which would hold its stack. */
+const OVER = "over";
 
 /** How long a client may take for its login and for each key exchange; the first has begun. */
 export interface Patience {
@@ -25,25 +27,36 @@ export interface Patience {
 
 export function createPatience({ clock, limits, cameAt, onOver }: PatienceOptions): Patience {
   /** `passed` of the time is over. */
-  function within(ms: number, what: string, passed = 0): Deadline {
-    const reason = `${what} took longer than ${formatDuration(ms)}`;
-    const limit = deadline(clock, ms - passed, () => reason);
-    limit.signal.addEventListener("abort", () => onOver(reason));
-    return limit;
+  function within(ms: number, what: string, passed = 0): AbortController {
+    const stop = new AbortController();
+    clock.sleep(ms - passed, stop.signal).then(
+      () => onOver(`${what} took longer than ${formatDuration(ms)}`),
+      () => undefined,
+    );
+    return stop;
   }
-  const login = within(limits.loginGraceMs, "the login", clock.now() - cameAt);
-  let exchange = within(limits.keyExchangeMs, "the key exchange");
+  // Given up when they are over: most connections have none to wait for, most of the time.
+  let login: AbortController | undefined = within(limits.loginGraceMs, "the login", clock.now() - cameAt);
+  let exchange: AbortController | undefined = within(limits.keyExchangeMs, "the key exchange");
+  const known = (): void => {
+    login?.abort(OVER);
+    login = undefined;
+  };
+  const exchanged = (): void => {
+    exchange?.abort(OVER);
+    exchange = undefined;
+  };
 
   return {
     exchanging() {
-      exchange[Symbol.dispose]();
+      exchanged();
       exchange = within(limits.rekeyingMs, "the key exchange");
     },
-    exchanged: () => exchange[Symbol.dispose](),
-    known: () => login[Symbol.dispose](),
+    exchanged,
+    known,
     end() {
-      login[Symbol.dispose]();
-      exchange[Symbol.dispose]();
+      known();
+      exchanged();
     },
   };
 }

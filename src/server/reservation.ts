@@ -20,7 +20,10 @@ export interface Reservation {
 
 /** @param handoverMs How long the machine is kept for the channel that is to come. */
 export function createReservation(clock: Clock, handoverMs: number): Reservation {
-  const left = new AbortController();
+  /** As long as a machine is booted. */
+  let booting: AbortController | undefined;
+  /** Why the client has left. */
+  let gone: string | undefined;
   let lease: Lease | undefined;
   let handover: Deadline | undefined;
   const giveBack = (): void => {
@@ -30,18 +33,29 @@ export function createReservation(clock: Clock, handoverMs: number): Reservation
   };
   return {
     async boot(options) {
-      lease = await bootVisibly({ ...options, clock, signal: left.signal });
-      if (left.signal.aborted) {
+      if (gone !== undefined) throw cancelled(gone);
+      booting = new AbortController();
+      try {
+        lease = await bootVisibly({ ...options, clock, signal: booting.signal });
+      } finally {
+        booting = undefined;
+      }
+      if (gone !== undefined) {
         giveBack();
-        throw left.signal.reason;
+        throw cancelled(gone);
       }
       handover = deadline(clock, handoverMs, () => "no channel was opened");
       handover.signal.addEventListener("abort", giveBack);
     },
     giveBack,
     leave(reason) {
-      left.abort(new LazysshError("BOOT_CANCELLED", reason));
+      gone = reason;
+      booting?.abort(cancelled(reason));
       giveBack();
     },
   };
+}
+
+function cancelled(reason: string): LazysshError {
+  return new LazysshError("BOOT_CANCELLED", reason);
 }

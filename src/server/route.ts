@@ -45,7 +45,7 @@ type Tried = { readonly route: Route } | { readonly error: unknown; readonly gon
 async function tryRoute(options: RouteOptions): Promise<Tried> {
   const { destination, tenant, targets, readBuffer, clock, dialMs, signal } = options;
   const lease = await targets.acquire(destination.target, tenant, signal);
-  const anyEnd = AbortSignal.any([signal, lease.signal]);
+  const ends = [signal, lease.signal];
   try {
     const socket = await dial({
       ...destination,
@@ -54,11 +54,12 @@ async function tryRoute(options: RouteOptions): Promise<Tried> {
       readBuffer,
       clock,
       timeoutMs: dialMs,
-      signal: anyEnd,
+      signals: ends,
     });
-    if (!anyEnd.aborted) return { route: { lease, socket } };
+    const ended = ends.find(({ aborted }) => aborted);
+    if (!ended) return { route: { lease, socket } };
     socket.destroy();
-    throw anyEnd.reason;
+    throw ended.reason;
   } catch (error) {
     const gone = !signal.aborted && !(await lease.stillRuns());
     lease.release();

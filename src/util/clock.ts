@@ -1,5 +1,3 @@
-import { setTimeout as delay } from "node:timers/promises";
-
 /** Time as the program sees it. Injected, so that tests can run hours in milliseconds. */
 export interface Clock {
   /** Milliseconds since the Unix epoch. */
@@ -16,18 +14,30 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1;
 /** The machine's own clock. */
 export const systemClock: Clock = {
   now: () => Date.now(),
-  async sleep(ms, signal) {
-    let left = ms;
-    do {
-      const step = Math.min(Math.max(left, 0), LONGEST_TIMER_MS);
-      left -= step;
-      try {
-        await delay(step, undefined, { ref: false, ...(signal && { signal }) });
-      } catch (error) {
-        throw signal?.aborted ? signal.reason : error;
-      }
-    } while (left > 0);
-  },
+  // Not that of node:timers/promises, which makes an error with its stack for each sleep that is ended early.
+  sleep: (ms, signal) =>
+    new Promise((resolve, reject) => {
+      if (signal?.aborted) return reject(signal.reason);
+      let left = ms;
+      let timer: NodeJS.Timeout;
+      const leave = (): void => {
+        clearTimeout(timer);
+        reject(signal?.reason);
+      };
+      const wait = (): void => {
+        const step = Math.min(Math.max(left, 0), LONGEST_TIMER_MS);
+        left -= step;
+        timer = setTimeout(over, step);
+        timer.unref();
+      };
+      const over = (): void => {
+        if (left > 0) return wait();
+        signal?.removeEventListener("abort", leave);
+        resolve();
+      };
+      signal?.addEventListener("abort", leave, { once: true });
+      wait();
+    }),
 };
 
 /** Keeps the process alive until disposed: sleeps and signal handlers do not. */

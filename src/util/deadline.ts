@@ -25,16 +25,18 @@ export function deadline(
     () => controller.abort(reason()),
     () => undefined,
   );
-  for (const signal of linked) {
-    if (signal.aborted) controller.abort(signal.reason);
-    signal.addEventListener("abort", () => controller.abort(signal.reason), {
-      once: true,
-      signal: stop.signal,
-    });
-  }
+  const leave = linked.map((signal) => {
+    const follow = (): void => controller.abort(signal.reason);
+    if (signal.aborted) follow();
+    else signal.addEventListener("abort", follow, { once: true });
+    return () => signal.removeEventListener("abort", follow);
+  });
   return {
     signal: controller.signal,
-    [Symbol.dispose]: () => stop.abort(DISPOSED),
+    [Symbol.dispose]() {
+      stop.abort(DISPOSED);
+      for (const each of leave) each();
+    },
   };
 }
 

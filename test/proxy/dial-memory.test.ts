@@ -38,7 +38,7 @@ test("a connection that is over is held by nothing, although the signals of its 
       readBuffer: new Uint8Array(1024),
       clock: systemClock,
       timeoutMs: 60_000,
-      signal: AbortSignal.any([client.signal, lease.signal]),
+      signals: [client.signal, lease.signal],
     });
     sockets.push(new WeakRef(socket));
     socket.destroy();

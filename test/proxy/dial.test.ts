@@ -13,7 +13,7 @@ const options = (port: number, other: Partial<DialOptions> = {}): DialOptions =>
   readBuffer: new Uint8Array(1024),
   clock: systemClock,
   timeoutMs: 10_000,
-  signal: new AbortController().signal,
+  signals: [],
   ...other,
 });
 
@@ -70,7 +70,9 @@ test("a deadline ends the attempt, and so does the signal, with its reason", asy
   const gone = new AbortController();
   const reason = new Error("the client has gone");
   gone.abort(reason);
-  await expect(dial(options(silent.port, { signal: gone.signal }))).rejects.toBe(reason);
+  await expect(
+    dial(options(silent.port, { signals: [new AbortController().signal, gone.signal] })),
+  ).rejects.toBe(reason);
   // No time at all is less than any connection takes.
   await expect(
     dial(options(silent.port, { clock: { ...systemClock, sleep: async () => undefined } })),

@@ -54,7 +54,7 @@ async function joined(
     readBuffer: new Uint8Array(64 * 1024),
     clock: systemClock,
     timeoutMs: 10_000,
-    signal: new AbortController().signal,
+    signals: [],
   });
   const tunnel = createTunnel({ socket, client: end, clock: systemClock, lingerMs });
   return {
