@@ -8,6 +8,9 @@ import { ProtocolError } from "./protocol.ts";
 /** The method of ssh2 that the hybrid one is built into: the same messages and the same hash. */
 const HOST_KEX = "curve25519-sha256";
 
+/** Of a connection that exchanges none. */
+export const NO_KEYS = {};
+
 /** Message numbers of key exchanges (RFC 4250 §4.1.2). */
 const KEX_MESSAGES = { first: 20, last: 49 };
 
@@ -29,7 +32,7 @@ export function propose(
   const before = protocol._kex;
   const result = answer(hybrid ? renameKex(theirs, HYBRID_KEX, HOST_KEX) : theirs);
   const exchange = protocol._kex;
-  if (!exchange || exchange === before) return result;
+  if (!exchange || exchange === before || !("computeSecret" in exchange)) return result;
   // RFC 4253 §7: a guess is wrong unless both sides prefer the same key exchange and the same host key algorithm. ssh2 compares
   // with what was agreed on, which makes dropbear wait for ever.
   const preferred = kex[0] === offer.kex[0] && hostKey[0] === offer.serverHostKey[0];
@@ -39,6 +42,17 @@ export function propose(
   if (hybrid) makeHybrid(exchange, theirs);
   if (before) passOthers(protocol, protocol._onPayload);
   return result;
+}
+
+/**
+ * Of an exchange that is over, only what the next one asks for is kept: not the secret that all keys are made of, nor our half of it.
+ */
+export function forgetExchange(protocol: Protocol): void {
+  if (!protocol._kex) return;
+  const { sessionID, negotiated } = protocol._kex;
+  const { serverHostKey } = negotiated;
+  protocol._kex = { sessionID, negotiated: { serverHostKey }, remoteExtInfoEnabled: false };
+  protocol._hostKeys = NO_KEYS;
 }
 
 /** ssh2 knows no certificates, and asks for the key by the name that it also puts into the signature. */

@@ -1,11 +1,27 @@
 /** What wire.ts uses of ssh2 1.17.0 below its public surface; test/server/wire.test.ts fails when it changes. */
 
+declare module "ssh2/lib/protocol/kex.js" {
+  import type { Offer } from "ssh2/lib/protocol/Protocol.js";
+
+  /** An offer as it goes over the wire. It may be shared: nobody writes to it. */
+  export class KexInit {
+    constructor(offer: Offer);
+    readonly totalSize: number;
+  }
+}
+
 declare module "ssh2/lib/protocol/Protocol.js" {
-  export interface Kex {
+  import type { KexInit } from "ssh2/lib/protocol/kex.js";
+
+  /** What is asked of an exchange when it is over. */
+  export interface PastKex {
     readonly sessionID: Buffer | undefined;
     remoteExtInfoEnabled: boolean;
     /** `serverHostKey` names the host key, and then the algorithm of the signature. */
     readonly negotiated: { serverHostKey: string };
+  }
+
+  export interface Kex extends PastKex {
     /** The client's KEXINIT, as it is hashed. */
     _remoteKexinit: Buffer;
     /** What the client sent, as it is hashed. */
@@ -60,7 +76,8 @@ declare module "ssh2/lib/protocol/Protocol.js" {
     readonly server: boolean;
     readonly hostKeys?: Readonly<Record<string, SigningKey>>;
     readonly ident?: string;
-    readonly offer?: Offer;
+    /** A plain one is written to. */
+    readonly offer?: Offer | KexInit;
     readonly messageHandlers?: {
       readonly DISCONNECT?: (protocol: Protocol, code: number, text: string) => void;
     };
@@ -74,7 +91,8 @@ declare module "ssh2/lib/protocol/Protocol.js" {
     constructor(config: ProtocolConfig);
     /** Set from the moment our KEXINIT is sent until both sides have switched keys. */
     readonly _kexinit: Buffer | undefined;
-    readonly _kex: Kex | undefined;
+    /** The one that is going on, or the latest; ssh2 makes it from a KEXINIT. */
+    _kex: Kex | PastKex | undefined;
     readonly _cipher: Cipher;
     readonly _decipher: Decipher | undefined;
     _onPayload: PayloadHandler;

@@ -1,11 +1,12 @@
 import crypto from "ssh2/lib/protocol/crypto.js";
 import Protocol from "ssh2/lib/protocol/Protocol.js";
-import { CLIENT_SIGNATURES, isSignatureAlgorithm, offerFor, type SignatureAlgorithm } from "./algorithms.ts";
-import { propose } from "./exchange.ts";
+import { CLIENT_SIGNATURES, isSignatureAlgorithm, type SignatureAlgorithm } from "./algorithms.ts";
+import { forgetExchange, NO_KEYS, propose } from "./exchange.ts";
 import { Frames, PAYLOAD_AT } from "./frames.ts";
 import { HeldBack } from "./held-back.ts";
 import type { HostKeys } from "./host-keys.ts";
 import { IdentLine } from "./ident.ts";
+import { proposalOf } from "./proposal.ts";
 import { asProtocolError, DISCONNECT, type DisconnectCode, MSG, message, ProtocolError } from "./protocol.ts";
 
 /** What happens on the wire. A handler that throws {@link ProtocolError} ends the connection with its text. */
@@ -70,7 +71,7 @@ export const hasNativeCiphers: boolean = crypto.bindingAvailable;
  * input alike, nor bounds what it queues.
  */
 export function createWire(hostKeys: HostKeys, handler: WireHandler): Wire {
-  const offer = offerFor([...hostKeys.proofs.keys()]);
+  const { offer, proposal } = proposalOf(hostKeys);
   const ident = new IdentLine();
   const frames = new Frames();
   const held = new HeldBack();
@@ -88,10 +89,9 @@ export function createWire(hostKeys: HostKeys, handler: WireHandler): Wire {
   const protocol = new Protocol({
     server: true,
     // The one that is agreed on comes with the exchange.
-    hostKeys: {},
+    hostKeys: NO_KEYS,
     ident: IDENT,
-    // ssh2 adds to the object it is given.
-    offer: { ...offer },
+    offer: proposal,
     messageHandlers: {
       DISCONNECT(_, code, text) {
         if (!dead) handler.message(message(MSG.DISCONNECT, code, text, ""));
@@ -149,6 +149,7 @@ export function createWire(hostKeys: HostKeys, handler: WireHandler): Wire {
 
   function keysInUse(): void {
     if (dead) return;
+    forgetExchange(protocol);
     if (!ready) {
       ready = true;
       // RFC 8308 §2.4: the first message after the new keys, or none.

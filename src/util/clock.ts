@@ -31,7 +31,10 @@ export const systemClock: Clock = {
         timer.unref();
       };
       const over = (): void => {
-        if (left > 0) return wait();
+        if (left > 0) {
+          wait();
+          return;
+        }
         signal?.removeEventListener("abort", leave);
         resolve();
       };

@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
-import { setFlagsFromString } from "node:v8";
+import { queryObjects, setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import Protocol from "ssh2/lib/protocol/Protocol.js";
 import { describe, expect, test } from "vitest";
@@ -89,9 +89,8 @@ describe("what wire.ts relies on in ssh2", () => {
     expect(client._kexinit).toBeUndefined();
     expect(client._kex?.sessionID).toBeInstanceOf(Buffer);
     expect(client._kex?.remoteExtInfoEnabled).toBeTypeOf("boolean");
-    expect(client._kex?.convertPublicKey).toBeTypeOf("function");
-    expect(client._kex?.computeSecret).toBeTypeOf("function");
-    expect(client._kex?.getPublicKey).toBeTypeOf("function");
+    for (const name of ["convertPublicKey", "computeSecret", "getPublicKey"])
+      expect(client._kex).toHaveProperty(name, expect.any(Function));
     expect(client._kex).toHaveProperty("_remoteKexinit");
     expect(client._kex?.negotiated.serverHostKey).toBe("ssh-ed25519");
     expect(client).toHaveProperty("_hostKeys");
@@ -210,6 +209,22 @@ describe("the wire", () => {
       client._cipher.encrypt(packet);
     }
     await poll("the third", () => exchanges() === 3);
+  });
+
+  test("keeps nothing of an exchange that is over: its keys and its secret", async () => {
+    const first = await joined();
+    const Exchange = first.client._kex?.constructor;
+    if (!Exchange) throw new Error("there was no exchange");
+    const kept = () => queryObjects(Exchange, { format: "count" });
+    const before = kept();
+    const { wire, client, log } = await joined();
+    // That of the client, which is all of ssh2.
+    expect(kept() - before).toBe(1);
+    client.rekey();
+    await poll("the second", () => log.filter((line) => line === "ready").length === 2 && !wire.busy);
+    await poll("the client's", () => log.filter((line) => line === "client ready").length === 2);
+    expect(kept() - before).toBe(1);
+    expect(first.wire.sessionId).toHaveLength(32);
   });
 
   test("falls silent after it has said why", async () => {
