@@ -20,9 +20,9 @@ export interface ClientEnd {
 /** Bytes between a client and a target, each direction ending on its own. */
 export interface Tunnel {
   /** From the client to the target. */
-  readonly bytesUp: number;
+  bytesUp(): number;
   /** From the target to the client. */
-  readonly bytesDown: number;
+  bytesDown(): number;
   /** Takes a view of `data`, which is needed until `flush` returns. */
   fromClient(data: Buffer): void;
   /** Writes what came from the client since the last time. `hold` is asked when the views are needed for longer: see Upload. */
@@ -132,12 +132,8 @@ export function createTunnel({ socket, client, clock, lingerMs }: TunnelOptions)
   socket.resume();
 
   return {
-    get bytesUp() {
-      return bytesUp;
-    },
-    get bytesDown() {
-      return bytesDown;
-    },
+    bytesUp: () => bytesUp,
+    bytesDown: () => bytesDown,
     fromClient(data) {
       // A target that takes no more may still be sending: its client must not be held up meanwhile.
       if (gone || socket.writeFailure) client.taken(data.length);

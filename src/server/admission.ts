@@ -61,7 +61,7 @@ export function objectionToTunnel(
       `${target}: port ${port} may not be reached through this jump host, ${those}`,
     );
   }
-  if (windows.exhausted) {
+  if (windows.exhausted()) {
     return refusal(
       "RESOURCE_SHORTAGE",
       "the jump host has no memory left for more channels: try again later",

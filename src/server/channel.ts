@@ -19,7 +19,7 @@ export interface ClientSide {
 export interface ChannelHost {
   readonly wire: Wire;
   /** Whether data must wait: keys are being exchanged, or the client's TCP connection is not draining. */
-  readonly congested: boolean;
+  congested(): boolean;
   /** Asks for a call of `resume` when it is this channel's turn again. */
   await(channel: Channel): void;
 }
@@ -110,7 +110,7 @@ export function openChannel(options: ChannelOptions): Channel {
     tunnel.destroy();
     lease.release();
     if (tellClient) wire.send(message(MSG.CHANNEL_CLOSE, client.id));
-    onEnd({ reason, bytesUp: tunnel.bytesUp, bytesDown: tunnel.bytesDown });
+    onEnd({ reason, bytesUp: tunnel.bytesUp(), bytesDown: tunnel.bytesDown() });
   };
 
   const onMachineGone = (): void => end(messageOf(lease.signal.reason), true);
@@ -123,7 +123,7 @@ export function openChannel(options: ChannelOptions): Channel {
 
   const clientEnd: ClientEnd = {
     room() {
-      if (host.congested) {
+      if (host.congested()) {
         host.await(channel);
         return 0;
       }
@@ -182,7 +182,7 @@ export function openChannel(options: ChannelOptions): Channel {
 
   wire.send(message(MSG.CHANNEL_OPEN_CONFIRMATION, client.id, id, window, PACKET));
   const tunnel: Tunnel = createTunnel({ socket, client: clientEnd, clock, lingerMs });
-  lease.carries(() => ({ total: tunnel.bytesUp + tunnel.bytesDown, fromMachine: tunnel.bytesDown }));
+  lease.carries(() => ({ total: tunnel.bytesUp() + tunnel.bytesDown(), fromMachine: tunnel.bytesDown() }));
   if (lease.signal.aborted) onMachineGone();
   else lease.signal.addEventListener("abort", onMachineGone, { once: true });
   return channel;

@@ -30,11 +30,8 @@ export interface ChannelsOptions extends Admission {
 
 /** The channels of one connection (RFC 4254 §5), after its login. */
 export interface Channels {
-  readonly open: number;
   /** So far: channels that were opened, and the bytes of those that have ended, from the client and to it. */
-  readonly opened: number;
-  readonly bytesUp: number;
-  readonly bytesDown: number;
+  readonly sums: { readonly opened: number; readonly bytesUp: number; readonly bytesDown: number };
   /** From now on sessions are refused, as the client wants it. */
   refuseSessions(): void;
   /** A message about channels. @throws ProtocolError */
@@ -81,9 +78,7 @@ export function createChannels(options: ChannelsOptions): Channels {
 
   const host: ChannelHost = {
     wire,
-    get congested() {
-      return wire.busy || options.congested();
-    },
+    congested: () => wire.busy() || options.congested(),
     await: (channel) => waiting.add(channel),
   };
 
@@ -222,18 +217,7 @@ export function createChannels(options: ChannelsOptions): Channels {
   };
 
   return {
-    get open() {
-      return slots.size;
-    },
-    get opened() {
-      return sums.opened;
-    },
-    get bytesUp() {
-      return sums.bytesUp;
-    },
-    get bytesDown() {
-      return sums.bytesDown;
-    },
+    sums,
 
     refuseSessions() {
       sessionsOver = refusal("NOT_PERMITTED", "the client has said that it needs no more sessions");
@@ -265,7 +249,7 @@ export function createChannels(options: ChannelsOptions): Channels {
 
     resume() {
       for (const channel of [...waiting]) {
-        if (host.congested) return;
+        if (host.congested()) return;
         waiting.delete(channel);
         channel.resume();
       }

@@ -56,7 +56,6 @@ export interface ConnectionOptions extends Comer {
 
 /** One client, from its TCP connection to the end of it. */
 export interface Connection extends Guest {
-  readonly authenticated: boolean;
   /** What it sends, from the beginning; our identification line has been sent. */
   receive(bytes: Buffer): void;
   /** Looks for signs of life; call it every third of `keepaliveMs`. */
@@ -78,8 +77,8 @@ export function serveConnection(options: ConnectionOptions): Connection {
   const reservation = createReservation(clock, limits.handoverMs);
   let ended: string | undefined;
   let closing: Deadline | undefined;
-  let progress: Progress = PROGRESS.SILENT;
-  let progressAt = cameAt;
+  /** How far it has come, and when: what is answered, without getters, which cost an object its shape. */
+  const way: { progress: Progress; since: number } = { progress: PROGRESS.SILENT, since: cameAt };
   let offence: Offence | undefined;
   /** Key exchanges after the first. */
   let exchanges = 0;
@@ -94,7 +93,7 @@ export function serveConnection(options: ConnectionOptions): Connection {
       patience.exchanging();
     },
     ready() {
-      if (progress < PROGRESS.EXCHANGED) comeFurther(PROGRESS.EXCHANGED);
+      if (way.progress < PROGRESS.EXCHANGED) comeFurther(PROGRESS.EXCHANGED);
       patience.exchanged();
       keysSince = clock.now();
       channels?.resume();
@@ -152,7 +151,7 @@ export function serveConnection(options: ConnectionOptions): Connection {
       identity,
       expelled: watchStanding(identity, credential, options.config),
       tenant,
-      congested: () => outlet.full,
+      congested: outlet.full,
       onRouted: reservation.giveBack,
     });
   }
@@ -217,8 +216,8 @@ export function serveConnection(options: ConnectionOptions): Connection {
   }
 
   function comeFurther(to: Progress): void {
-    progress = to;
-    progressAt = clock.now();
+    way.progress = to;
+    way.since = clock.now();
   }
 
   function whatIsTooMuch(): string | undefined {
@@ -231,7 +230,7 @@ export function serveConnection(options: ConnectionOptions): Connection {
     pulse.heard();
     const kept = wire.receive(chunk);
     channels?.flush(hold);
-    if (progress === PROGRESS.SILENT && wire.identified) comeFurther(PROGRESS.IDENTIFIED);
+    if (way.progress === PROGRESS.SILENT && wire.identified()) comeFurther(PROGRESS.IDENTIFIED);
     if (ended !== undefined) return kept;
     const tooMuch = whatIsTooMuch();
     if (tooMuch === undefined) {
@@ -250,7 +249,7 @@ export function serveConnection(options: ConnectionOptions): Connection {
     closing?.[Symbol.dispose]();
     wire.silence();
     const seconds = (clock.now() - cameAt) / 1000;
-    const { opened = 0, bytesUp = 0, bytesDown = 0 } = channels ?? {};
+    const { opened = 0, bytesUp = 0, bytesDown = 0 } = channels?.sums ?? {};
     events.emit({
       type: "connection.close",
       connection,
@@ -266,24 +265,15 @@ export function serveConnection(options: ConnectionOptions): Connection {
   });
   events.emit({ type: "connection.open", connection, client });
 
-  return {
-    receive: (first) => void onBytes(first, () => () => undefined),
+  return Object.assign(way, {
+    receive: (first: Buffer) => void onBytes(first, () => () => undefined),
     id: connection,
     source: options.source,
-    get progress() {
-      return progress;
-    },
-    get since() {
-      return progressAt;
-    },
-    drop(reason) {
+    drop(reason: string) {
       offence ??= "dawdled";
       end(DISCONNECT.TOO_MANY_CONNECTIONS, reason);
       // It is not waited for: there may be thousands.
       socket.destroySoon();
-    },
-    get authenticated() {
-      return identity !== undefined;
     },
     pulse() {
       if (!channels || ended !== undefined) return;
@@ -292,5 +282,5 @@ export function serveConnection(options: ConnectionOptions): Connection {
       if (clock.now() - keysSince >= limits.rekeyMs) wire.rekey();
     },
     end,
-  };
+  });
 }

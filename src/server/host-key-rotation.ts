@@ -21,10 +21,10 @@ export function createHostKeyRotation(wire: Wire, { keys }: HostKeys): HostKeyRo
 
   const signature = (key: HostKey): Buffer => {
     // As in the key exchange, where that was by RSA too.
-    const inUse = wire.hostKeyAlgorithm;
+    const inUse = wire.hostKeyAlgorithm();
     const algorithm = key.algorithms.includes(inUse) ? inUse : key.algorithms[0];
     if (algorithm === undefined) throw new RangeError("a host key without algorithm");
-    const data = message(0, PROVE_HOST_KEYS, wire.sessionId, key.blob).subarray(1);
+    const data = message(0, PROVE_HOST_KEYS, wire.sessionId(), key.blob).subarray(1);
     return message(0, algorithm, key.sign(algorithm, data)).subarray(1);
   };
 

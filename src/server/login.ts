@@ -119,7 +119,7 @@ export function createLogin({
         case MSG.USERAUTH_REQUEST:
           if (!serviceAccepted) throw new ProtocolError("a login was tried before its service was asked for");
           if (holding) throw new ProtocolError("a login was tried while another is under way");
-          return answer(readRequest(payload, fields, wire.sessionId));
+          return answer(readRequest(payload, fields, wire.sessionId()));
         default:
           throw new ProtocolError("only a login is possible before the login");
       }

@@ -8,7 +8,7 @@ export interface Outlet {
   /** Written in one go with what else is written in this turn of the event loop. */
   readonly write: (bytes: Uint8Array, done?: () => void) => void;
   /** Whether data should wait for `onDrain`. */
-  readonly full: boolean;
+  full(): boolean;
   /** Stops reading from the client as long as it leaves too much unread. */
   holdBackReader(): void;
 }
@@ -33,9 +33,7 @@ export function createOutlet(socket: Socket, { onDrain }: { readonly onDrain: ()
       }
       socket.write(bytes, done);
     },
-    get full() {
-      return socket.writableNeedDrain;
-    },
+    full: () => socket.writableNeedDrain,
     holdBackReader() {
       if (socket.writableLength > MOST_UNSENT) socket.pause();
     },

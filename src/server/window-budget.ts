@@ -1,7 +1,7 @@
 /** What clients may send before targets have taken it, for a number of channels together. */
 export interface WindowBudget {
   /** Whether one more channel can have a window. */
-  readonly exhausted: boolean;
+  exhausted(): boolean;
   /** Bytes that a new channel's window may have, at most `most`. */
   take(most: number): number;
   /** Bytes by which a window may grow, at most `most`; 0 when they are needed for others. */
@@ -28,9 +28,7 @@ export function createWindowBudget(total: number, options: WindowBudgetOptions =
   const { whole, firstShare = 1 / SHARE } = options;
   let left = total;
   return {
-    get exhausted() {
-      return left <= 0 || (whole?.exhausted ?? false);
-    },
+    exhausted: () => left <= 0 || (whole?.exhausted() ?? false),
     take(most) {
       const share = Math.max(LEAST, Math.floor(left * firstShare));
       const granted = whole ? whole.take(Math.min(most, share)) : Math.min(most, share);

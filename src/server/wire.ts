@@ -25,13 +25,13 @@ export interface WireHandler {
 
 export interface Wire {
   /** Whether the client's identification line has come. */
-  readonly identified: boolean;
+  identified(): boolean;
   /** Hash of the first key exchange, which signatures are bound to. */
-  readonly sessionId: Buffer;
+  sessionId(): Buffer;
   /** What the host key signed the latest exchange with. */
-  readonly hostKeyAlgorithm: SignatureAlgorithm;
+  hostKeyAlgorithm(): SignatureAlgorithm;
   /** Whether messages are held back. Data should wait; see {@link WireHandler.ready}. */
-  readonly busy: boolean;
+  busy(): boolean;
   /** Sends our identification line. */
   start(): void;
   /** Whether views of the chunk are still needed when this returns: it must not be written to then. */
@@ -227,22 +227,18 @@ export function createWire(hostKeys: HostKeys, handler: WireHandler): Wire {
   }
 
   return {
-    get identified() {
-      return identified;
-    },
-    get sessionId() {
+    identified: () => identified,
+    sessionId() {
       const id = protocol._kex?.sessionID;
       if (!id) throw new ProtocolError("there is no session before the key exchange");
       return id;
     },
-    get hostKeyAlgorithm() {
+    hostKeyAlgorithm() {
       const name = protocol._kex?.negotiated.serverHostKey ?? "";
       if (!isSignatureAlgorithm(name)) throw new ProtocolError("no host key was agreed on");
       return name;
     },
-    get busy() {
-      return busy();
-    },
+    busy,
     start: () => protocol.start(),
 
     receive(chunk) {

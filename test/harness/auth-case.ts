@@ -137,7 +137,10 @@ const FAILURE = message(MSG.USERAUTH_FAILURE, "publickey", false);
 function saidOf({ user, method, key }: AuthRequest, context: AuthContext): readonly Buffer[] {
   const said: Buffer[] = [];
   const login = createLogin({
-    wire: { sessionId: Buffer.alloc(32), send: (payload: Buffer) => said.push(payload) } as unknown as Wire,
+    wire: {
+      sessionId: () => Buffer.alloc(32),
+      send: (payload: Buffer) => said.push(payload),
+    } as unknown as Wire,
     context: () => context,
     tries: 6,
     onOutcome: () => undefined,

@@ -42,7 +42,7 @@ export function createOutput({ client, host, channel, raw }: OutputOptions): Out
 
   const pump = (): void => {
     for (let [first] = queue; first; [first] = queue) {
-      if (host.congested) {
+      if (host.congested()) {
         host.await(channel());
         return;
       }

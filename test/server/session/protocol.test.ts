@@ -242,7 +242,7 @@ describe("a forced command", () => {
         id: 0,
         client: { id: 0, window: 1024, maxPacket: 1024 },
         window: 1024,
-        host: { wire: wire as never, congested: false, await: () => undefined },
+        host: { wire: wire as never, congested: () => false, await: () => undefined },
         forced: "status",
         run: async (command) => {
           ran.push(command);
