@@ -3,7 +3,7 @@ import type { Kex, Offer, PayloadHandler } from "ssh2/lib/protocol/Protocol.js";
 import type { HostKeyProof } from "./host-keys.ts";
 import { answerHybrid, HYBRID_KEX } from "./hybrid-kex.ts";
 import { agreed, readKexInit, renameKex } from "./kex-init.ts";
-import { ProtocolError } from "./protocol.ts";
+import { apart, ProtocolError } from "./protocol.ts";
 
 /** The method of ssh2 that the hybrid one is built into: the same messages and the same hash. */
 const HOST_KEX = "curve25519-sha256";
@@ -45,7 +45,8 @@ export function propose(
 }
 
 /**
- * Of an exchange that is over, only what the next one asks for is kept: not the secret that all keys are made of, nor our half of it.
+ * Of an exchange that is over, only what the next one asks for is kept: not the secret that all keys are made of, nor our half of it. And
+ * what is kept as long as the connection does not hold on to the memory that Node shares among small buffers.
  */
 export function forgetExchange(protocol: Protocol): void {
   if (!protocol._kex) return;
@@ -53,6 +54,15 @@ export function forgetExchange(protocol: Protocol): void {
   const { serverHostKey } = negotiated;
   protocol._kex = { sessionID, negotiated: { serverHostKey }, remoteExtInfoEnabled: false };
   protocol._hostKeys = NO_KEYS;
+  if (protocol._remoteIdentRaw) protocol._remoteIdentRaw = apart(protocol._remoteIdentRaw);
+  for (const cipher of [protocol._cipher, protocol._decipher]) if (cipher) moveBuffers(cipher);
+}
+
+/** What a cipher has beside its packets is as old as the connection. */
+function moveBuffers(cipher: object): void {
+  for (const [name, value] of Object.entries(cipher)) {
+    if (value instanceof Uint8Array && value.length > 0) Object.assign(cipher, { [name]: apart(value) });
+  }
 }
 
 /** ssh2 knows no certificates, and asks for the key by the name that it also puts into the signature. */

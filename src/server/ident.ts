@@ -1,5 +1,11 @@
 import { ProtocolError } from "./protocol.ts";
 
+/** The version is left out on purpose; it would only help those who look for old ones. */
+export const IDENT = Buffer.from("SSH-2.0-lazyssh");
+
+/** Our identification line, which comes first of all (RFC 4253 §4.2). Whoever takes the connection sends it. */
+export const GREETING = Buffer.concat([IDENT, Buffer.from("\r\n")]);
+
 /** RFC 4253 §4.2: the line, CR LF included, has at most 255 characters. */
 const LONGEST = 255;
 

@@ -4,8 +4,8 @@ import type { Tenant } from "../targets/lease.ts";
 import type { Clock } from "../util/clock.ts";
 import { formatDuration } from "../util/duration.ts";
 import { PROGRESS } from "./gate.ts";
+import { GREETING } from "./ident.ts";
 import type { Guest } from "./strangers.ts";
-import { IDENT } from "./wire.ts";
 
 /** A client of which nothing is known but where it comes from. */
 export interface Comer {
@@ -39,8 +39,6 @@ export interface Lobby {
   /** Drops all. */
   close(): void;
 }
-
-const GREETING = Buffer.from(`SSH-2.0-${IDENT}\r\n`);
 
 export function createLobby({ graceMs, clock, events, onSpoken, onGone }: LobbyOptions): Lobby {
   const silent = new Set<Silent>();

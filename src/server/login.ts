@@ -2,7 +2,7 @@ import type { AuthOutcome } from "../observe/events.ts";
 import type { Credential } from "./auth/credential.ts";
 import { type AuthContext, type AuthRequest, decide, type OfferedKey } from "./auth.ts";
 import { type Identity, whoIs } from "./identity.ts";
-import { DISCONNECT, MSG, message, ProtocolError, Reader } from "./protocol.ts";
+import { apart, DISCONNECT, MSG, message, ProtocolError, Reader } from "./protocol.ts";
 import { printable } from "./refusal.ts";
 import type { Wire } from "./wire.ts";
 
@@ -146,7 +146,7 @@ function readKey(payload: Buffer, fields: Reader, sessionId: Buffer): OfferedKey
   const signs = fields.boolean();
   const algorithm = fields.text();
   // Copied, because the decision outlives the message.
-  const blob = Buffer.from(fields.string());
+  const blob = apart(fields.string());
   if (!signs) return { algorithm, blob };
   // RFC 4252 §7: the session id as a string, then the request up to the signature.
   const request = payload.subarray(0, fields.position);

@@ -1,4 +1,4 @@
-import { KexInit } from "ssh2/lib/protocol/kex.js";
+import type { KexInit } from "ssh2/lib/protocol/kex.js";
 import type { Offer } from "ssh2/lib/protocol/Protocol.js";
 import { offerFor } from "./algorithms.ts";
 import type { HostKeys } from "./host-keys.ts";
@@ -8,18 +8,18 @@ const STRICT = "kex-strict-s-v00@openssh.com";
 
 export interface Proposal {
   readonly offer: Offer;
-  /** The same as ssh2 sends it. */
+  /** The same, as ssh2 sends it. */
   readonly proposal: KexInit;
 }
 
 const known = new WeakMap<HostKeys, Proposal>();
 
-/** What a server with these host keys proposes in a key exchange (RFC 4253 §7.1): the same to every client. */
-export function proposalOf(hostKeys: HostKeys): Proposal {
+/** What a server with these host keys proposes in a key exchange (RFC 4253 §7.1): made ready once, and the same to every client. */
+export function proposalOf(hostKeys: HostKeys, makeReady: (offer: Offer) => KexInit): Proposal {
   const before = known.get(hostKeys);
   if (before) return before;
   const offer = offerFor([...hostKeys.proofs.keys()]);
-  const made = { offer, proposal: new KexInit({ ...offer, kex: [...offer.kex, STRICT] }) };
+  const made = { offer, proposal: makeReady({ ...offer, kex: [...offer.kex, STRICT] }) };
   known.set(hostKeys, made);
   return made;
 }

@@ -143,6 +143,13 @@ export function message(type: number, ...fields: readonly Field[]): Buffer {
   return Buffer.concat(parts);
 }
 
+/** A copy in memory of its own. Node takes small buffers from a common one, all of which stays for as long as one of them is kept. */
+export function apart(bytes: Uint8Array): Buffer {
+  const copy = Buffer.allocUnsafeSlow(bytes.length);
+  copy.set(bytes);
+  return copy;
+}
+
 function uint32(value: number): Buffer {
   const bytes = Buffer.allocUnsafe(4);
   bytes.writeUInt32BE(value);

@@ -93,6 +93,9 @@ declare module "ssh2/lib/protocol/Protocol.js" {
     readonly _kexinit: Buffer | undefined;
     /** The one that is going on, or the latest; ssh2 makes it from a KEXINIT. */
     _kex: Kex | PastKex | undefined;
+    /** What is hashed as our identification line, and the client's, without their ends. */
+    _identRaw: Buffer;
+    _remoteIdentRaw: Buffer | undefined;
     readonly _cipher: Cipher;
     readonly _decipher: Decipher | undefined;
     _onPayload: PayloadHandler;

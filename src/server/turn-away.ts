@@ -1,8 +1,8 @@
 import type { Socket } from "node:net";
 import type { Clock } from "../util/clock.ts";
+import { GREETING } from "./ident.ts";
 import { DISCONNECT, MSG, message } from "./protocol.ts";
 import type { Objection } from "./strangers.ts";
-import { IDENT } from "./wire.ts";
 
 /** Turned away, and not gone yet; beyond that nothing is said. */
 const MOST_WAITING = 64;
@@ -31,7 +31,7 @@ export function createTurnAway(clock: Clock): (socket: Socket, objection: Object
     // Unread, what the client says would turn the close into a reset, and lose what we say.
     socket.resume();
     const words = inTheClear(message(MSG.DISCONNECT, DISCONNECT.TOO_MANY_CONNECTIONS, text, ""));
-    socket.end(Buffer.concat([Buffer.from(`${LINES[why]}\r\nSSH-2.0-${IDENT}\r\n`), words]));
+    socket.end(Buffer.concat([Buffer.from(`${LINES[why]}\r\n`), GREETING, words]));
     socket.once("end", () => socket.destroy());
     clock.sleep(PATIENCE_MS).then(
       () => socket.destroy(),

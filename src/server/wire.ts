@@ -1,11 +1,12 @@
 import crypto from "ssh2/lib/protocol/crypto.js";
+import { KexInit } from "ssh2/lib/protocol/kex.js";
 import Protocol from "ssh2/lib/protocol/Protocol.js";
 import { CLIENT_SIGNATURES, isSignatureAlgorithm, type SignatureAlgorithm } from "./algorithms.ts";
 import { forgetExchange, NO_KEYS, propose } from "./exchange.ts";
 import { Frames, PAYLOAD_AT } from "./frames.ts";
 import { HeldBack } from "./held-back.ts";
 import type { HostKeys } from "./host-keys.ts";
-import { IdentLine } from "./ident.ts";
+import { IDENT, IdentLine } from "./ident.ts";
 import { proposalOf } from "./proposal.ts";
 import { asProtocolError, DISCONNECT, type DisconnectCode, MSG, message, ProtocolError } from "./protocol.ts";
 
@@ -32,8 +33,6 @@ export interface Wire {
   hostKeyAlgorithm(): SignatureAlgorithm;
   /** Whether messages are held back. Data should wait; see {@link WireHandler.ready}. */
   busy(): boolean;
-  /** Sends our identification line. */
-  start(): void;
   /** Whether views of the chunk are still needed when this returns: it must not be written to then. */
   receive(chunk: Buffer): boolean;
   send(payload: Buffer): void;
@@ -53,9 +52,6 @@ export interface Wire {
   silence(): void;
 }
 
-/** The version is left out on purpose; it would only help those who look for old ones. */
-export const IDENT = "lazyssh";
-
 /** Ends ssh2's loop over the rest of a chunk. */
 const ENOUGH = Number.POSITIVE_INFINITY;
 
@@ -71,7 +67,7 @@ export const hasNativeCiphers: boolean = crypto.bindingAvailable;
  * input alike, nor bounds what it queues.
  */
 export function createWire(hostKeys: HostKeys, handler: WireHandler): Wire {
-  const { offer, proposal } = proposalOf(hostKeys);
+  const { offer, proposal } = proposalOf(hostKeys, (offer) => new KexInit(offer));
   const ident = new IdentLine();
   const frames = new Frames();
   const held = new HeldBack();
@@ -90,7 +86,6 @@ export function createWire(hostKeys: HostKeys, handler: WireHandler): Wire {
     server: true,
     // The one that is agreed on comes with the exchange.
     hostKeys: NO_KEYS,
-    ident: IDENT,
     offer: proposal,
     messageHandlers: {
       DISCONNECT(_, code, text) {
@@ -106,6 +101,7 @@ export function createWire(hostKeys: HostKeys, handler: WireHandler): Wire {
     onHeader: () => watchFirstKexInit(),
     onHandshakeComplete: () => keysInUse(),
   });
+  protocol._identRaw = IDENT;
   // Where ssh2 would end the connection without a word, `fail` does it, and says why; and it frees its ciphers where it works
   // with them.
   protocol.disconnect = () => undefined;
@@ -239,7 +235,6 @@ export function createWire(hostKeys: HostKeys, handler: WireHandler): Wire {
       return name;
     },
     busy,
-    start: () => protocol.start(),
 
     receive(chunk) {
       if (dead) return false;

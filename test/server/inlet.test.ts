@@ -4,6 +4,7 @@ import { connect, createServer, type Socket } from "node:net";
 import Protocol from "ssh2/lib/protocol/Protocol.js";
 import { describe, expect, test } from "vitest";
 import { readHostKeys } from "../../src/server/host-keys.ts";
+import { GREETING } from "../../src/server/ident.ts";
 import { type Release, readInto } from "../../src/server/inlet.ts";
 import { MSG, message } from "../../src/server/protocol.ts";
 import { createWire } from "../../src/server/wire.ts";
@@ -197,7 +198,7 @@ async function encrypted(cipher: string) {
     (exchange) => (payload: Buffer) =>
       payload[0] === MSG.KEXINIT ? exchange(payload) : undefined
   )(client._onPayload);
-  wire.start();
+  setImmediate(() => client.parse(GREETING, 0, GREETING.length));
   client.start();
   await poll("both have keys", () => ready === 2);
   direct = false;

@@ -5,6 +5,7 @@ import { runInNewContext } from "node:vm";
 import Protocol from "ssh2/lib/protocol/Protocol.js";
 import { describe, expect, test } from "vitest";
 import { readHostKeys } from "../../src/server/host-keys.ts";
+import { GREETING } from "../../src/server/ident.ts";
 import { MSG, message, type ProtocolError, Reader } from "../../src/server/protocol.ts";
 import { createWire, hasNativeCiphers, type WireHandler } from "../../src/server/wire.ts";
 import { systemClock } from "../../src/util/clock.ts";
@@ -58,7 +59,7 @@ async function joined(handler: Partial<WireHandler> = {}) {
     received.push(Buffer.from(payload));
     return undefined;
   };
-  wire.start();
+  setImmediate(() => client.parse(GREETING, 0, GREETING.length));
   client.start();
   await poll("both have keys", () => log.includes("ready") && log.includes("client ready"));
   writes = 0;
@@ -94,6 +95,8 @@ describe("what wire.ts relies on in ssh2", () => {
     expect(client._kex).toHaveProperty("_remoteKexinit");
     expect(client._kex?.negotiated.serverHostKey).toBe("ssh-ed25519");
     expect(client).toHaveProperty("_hostKeys");
+    expect(client._identRaw.toString()).toMatch(/^SSH-2\.0-ssh2js/);
+    expect(client._remoteIdentRaw?.toString()).toBe("SSH-2.0-lazyssh");
     expect(Object.getOwnPropertyNames(client)).not.toContain("_destruct");
     expect(Protocol.prototype._destruct).toBeTypeOf("function");
     expect(Protocol.prototype.disconnect).toBeTypeOf("function");
