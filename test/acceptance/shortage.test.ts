@@ -74,14 +74,25 @@ const limitFiles = async (limit: number): Promise<void> => {
   await promisify(execFile)("prlimit", [`--pid=${jump.program.process.pid}`, `--nofile=${limit}:`]);
 };
 
-/** Leaves no number free for another file, but for the few below the highest one that is taken. */
-const useUpFiles = async (): Promise<void> => {
-  // Those above the limit it began with are not its own, but from whoever started it.
-  const numbers = readdirSync(`/proc/${jump.program.process.pid}/fd`)
+/** Those above the limit it began with are not its own, but from whoever started it. */
+const filesInUse = (): readonly number[] =>
+  readdirSync(`/proc/${jump.program.process.pid}/fd`)
     .map(Number)
     .filter((fd) => fd < FILES);
+
+/** Leaves no number free for another file, but for the few below the highest one that is taken; when it opens none of itself any more. */
+const useUpFiles = async (): Promise<void> => {
+  let numbers: readonly number[] = [];
+  await eventually("its files to be as they were half a second ago", async () => {
+    const before = numbers;
+    await systemClock.sleep(500);
+    numbers = filesInUse();
+    return `${before}` === `${numbers}`;
+  });
   await limitFiles(Math.max(...numbers) + 1);
 };
+
+const stillOpen = (): number => [...silent].filter(({ closed }) => !closed).length;
 
 describe(`a server that may have ${FILES} files`, () => {
   test("lets clients in and goes on with what is under way, whoever else comes", async () => {
@@ -125,7 +136,11 @@ describe("a server that has no files left", () => {
       await useUpFiles();
       comeSilently(200);
       // The system's queue is emptied, by closing what comes: clients know at once.
-      await eventually("most to be dropped", () => [...silent].filter(({ closed }) => !closed).length < 30);
+      await eventually("most to be dropped", () => stillOpen() < 30).catch((error: Error) => {
+        const log = jump.program.log.slice(-8).map((line) => JSON.stringify(line));
+        const files = filesInUse();
+        throw new Error([error.message, `${stillOpen()} are left; files ${files}`, ...log].join("\n"));
+      });
       const before = cpu();
       await systemClock.sleep(1_000);
       expect(cpu() - before).toBeLessThan(300);
